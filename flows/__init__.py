@@ -1,0 +1,1 @@
+"""What runs: one pipeline a file, and the command line."""

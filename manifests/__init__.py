@@ -1,0 +1,1 @@
+"""The contract: recipe, schema, files, checks."""

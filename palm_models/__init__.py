@@ -1,0 +1,1 @@
+"""The science: identity, capture, structure, engines."""

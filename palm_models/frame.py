@@ -1,0 +1,81 @@
+"""The canonical frames: where a hand's 21 landmarks put the views `palm` and `hand`."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+View = Literal["palm", "hand"]
+Hand = Literal["left", "right"]
+
+WRIST, THUMB_TIP, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP = 0, 4, 5, 9, 13, 17
+INDEX_PIP, MIDDLE_PIP, RING_PIP, PINKY_PIP = 6, 10, 14, 18
+
+VALLEY_REACH = 0.30  # the web between two fingers, as a share of the way from their MCP to their PIP joints
+PALM_SIDE = 1.40  # side of view `palm` in valley distances (7/6 in Zhang et al. 2017; wider keeps heart and life line)
+PALM_DROP = 0.04  # gap between the valley line and the top of view `palm`, in valley distances
+HAND_MARGIN = 0.10  # free border of view `hand`, as a share of its side
+
+
+def valleys(landmarks: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Finger valleys index/middle and ring/little, (2,) each, in the unit of `landmarks` (21, 2)."""
+    p = np.asarray(landmarks, np.float64)
+
+    def web(mcp_a: int, mcp_b: int, pip_a: int, pip_b: int) -> NDArray[np.float64]:
+        base, tip = (p[mcp_a] + p[mcp_b]) / 2, (p[pip_a] + p[pip_b]) / 2
+        return np.asarray(base + VALLEY_REACH * (tip - base))
+
+    return web(INDEX_MCP, MIDDLE_MCP, INDEX_PIP, MIDDLE_PIP), web(RING_MCP, PINKY_MCP, RING_PIP, PINKY_PIP)
+
+
+def palm_width(landmarks: NDArray[np.floating]) -> float:
+    """Distance from the index to the little finger's MCP joint: the unit that tolerances are given in."""
+    p = np.asarray(landmarks, np.float64)
+    return float(np.linalg.norm(p[INDEX_MCP] - p[PINKY_MCP]))
+
+
+def frame_matrix(landmarks: NDArray[np.floating], view: View, size: int) -> NDArray[np.float64]:
+    """Similarity (2, 3) that takes source pixels to the pixels of a `size` × `size` view, fingers up, never mirrored.
+
+    View `palm` follows the finger valleys: its top edge is parallel to their line (Zhang et al. 2017,
+    https://doi.org/10.1016/j.patcog.2017.04.016). View `hand` stands on the wrist and holds all landmarks.
+
+    Raises ValueError when the landmarks span no palm.
+    """
+    p = np.asarray(landmarks, np.float64)
+    if not np.isfinite(p).all() or palm_width(p) < 1e-6:
+        raise ValueError("landmarks span no palm")
+    down, centre, side = _palm_square(p) if view == "palm" else _hand_square(p)
+    scale = size / side
+    right = np.array([down[1], -down[0]])
+    linear = scale * np.stack([right, down])
+    shift = np.full(2, (size - 1) / 2) - linear @ centre
+    return np.hstack([linear, shift[:, None]])
+
+
+def _palm_square(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    a, b = valleys(p)
+    distance = float(np.linalg.norm(b - a))
+    across = (b - a) / distance
+    down = np.array([-across[1], across[0]])
+    middle = (a + b) / 2
+    if down @ (p[WRIST] - middle) < 0:
+        down = -down
+    side = PALM_SIDE * distance
+    return down, middle + down * (PALM_DROP * distance + side / 2), side
+
+
+def _hand_square(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    knuckles = p[[INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP]].mean(axis=0)
+    down = (p[WRIST] - knuckles) / np.linalg.norm(p[WRIST] - knuckles)
+    right = np.array([down[1], -down[0]])
+    local = p @ np.stack([right, down]).T
+    low, high = local.min(axis=0), local.max(axis=0)
+    centre = (low + high) / 2 @ np.stack([right, down])
+    return down, centre, float((high - low).max() / (1 - 2 * HAND_MARGIN))
+
+
+def transform(points: NDArray[np.floating], matrix: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Points (n, 2) through an affine matrix (2, 3)."""
+    p = np.asarray(points, np.float64)
+    return np.asarray(p @ np.asarray(matrix)[:, :2].T + np.asarray(matrix)[:, 2], np.float32)
