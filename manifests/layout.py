@@ -1,0 +1,118 @@
+"""Where the files of a dataset version lie, and how a file or a folder appears whole or not at all."""
+
+import contextlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+LATEST = "LATEST"
+MANIFEST = "manifest.parquet"
+IDENTITIES = "identities.parquet"
+RECIPE = "recipe.toml"
+CARD = "README.md"
+CONTACT_SHEET = "contact_sheet.png"
+REPORT = "report.html"
+INVENTORY = "files.json"  # size and sha256 of every other file of the version
+DATA = "data"
+BUILDING = ".building-"  # prefix of the folder a version is built in, beside the published ones
+
+SPLITS = ("train", "validation", "test")
+SHARD_NAME = re.compile(r"^data/(train|validation|test)-(\d{5})-of-(\d{5})\.parquet$")
+
+
+class PublishError(RuntimeError):
+    """A file or folder could not be written or published; the message names it and says what to do."""
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """Path of a data shard in its version, as Hugging Face names them: data/train-00000-of-00004.parquet."""
+    return f"{DATA}/{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_file(path: Path) -> None:
+    """Make the bytes of a file survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_tree(root: Path) -> None:
+    """Make a folder with everything in it survive a power cut."""
+    for folder, _, files in os.walk(root):
+        for name in files:
+            fsync_file(Path(folder) / name)
+        fsync_directory(Path(folder))
+
+
+@contextlib.contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing `path` into a PublishError that names it and says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PublishError(
+            f"cannot write {error.filename or path}: {reason}. "
+            "Free some space, make it writable or choose another `out`, then run the same command again."
+        ) from error
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: a reader sees the old bytes or all of the new ones, also after a power cut.
+
+    Raises PublishError when the disk is full or the folder is not writable; `path` is then as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with explain_write_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            fsync_directory(path.parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextlib.contextmanager
+def atomic_directory(target: Path, building: Path) -> Iterator[Path]:
+    """Yield the empty folder `building`; when the body ends well, fsync it and rename it to `target`.
+
+    On any error `building` is removed and `target` does not exist. Both must be on one file system.
+    Raises PublishError when the disk is full, the folder is not writable or `target` exists already.
+    """
+    with explain_write_errors(target):
+        try:
+            building.mkdir(parents=True)
+            yield building
+            fsync_tree(building)
+            if target.exists():
+                raise PublishError(f"{target} exists already: a published version is never changed")
+            building.rename(target)
+            fsync_directory(target.parent)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+
+
+def swap_pointer(path: Path, name: str) -> None:
+    """Let the pointer file `path` (LATEST) name the version `name`."""
+    atomic_write(path, f"{name}\n".encode())
