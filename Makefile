@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+HF_READY := .venv-hf/.ready
+# One thread a process: OpenMP threads of several processes spin against each other.
+export OMP_NUM_THREADS := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+help:  ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## make .venv from the lock and fetch the hand model
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check "uv==$$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)"
+	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/palmforge doctor --mend
+	touch $@
+
+$(HF_READY): requirements-hf.lock $(READY)
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-hf
+	$(BIN)/uv pip sync -q --python .venv-hf/bin/python --require-hashes requirements-hf.lock
+	touch $@
+
+dataset: $(READY)  ## build the quickstart dataset (CPU, no token) and print where it is
+	$(BIN)/palmforge build datasets/quickstart.toml
+
+test: $(READY) $(HF_READY)  ## run every test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)  ## lint, formatting, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+deploy: $(READY)  ## start a local Prefect server and worker, register every deployment
+	$(BIN)/palmforge deploy
+
+lock:  ## resolve the locks anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-hf.in -o requirements-hf.lock
+
+clean:  ## remove what can be made again: work folder, caches (not out/)
+	rm -rf .palmforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+.PHONY: help setup dataset test check deploy lock clean

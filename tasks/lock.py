@@ -1,0 +1,33 @@
+"""One run at a time for one dataset: a lock that dies with its process, so none can be stale."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class LockedError(RuntimeError):
+    """Another run holds the lock; the message says which process and what to do."""
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold `path` for the length of the block. Raises LockedError when another process holds it.
+
+    The kernel drops the lock with its process (flock), so a kill -9 leaves nothing to clean up.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            holder = handle.read().strip() or "unknown"
+            raise LockedError(
+                f"process {holder} is building this dataset ({path}): wait for it to end or stop it"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield

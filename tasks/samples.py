@@ -1,0 +1,101 @@
+"""Draws the samples of one identity and turns each into its manifest row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from manifests.images import SUFFIX, encode
+from manifests.recipe import Recipe
+from palm_models.capture import Capture, make_capture
+from palm_models.engine import Drawing, Engine
+from palm_models.frame import View
+from palm_models.identity import Identity, make_identity
+from tasks.augment import Augmenter
+from tasks.plan import PlannedIdentity
+
+AUGMENT_STAGE = 3  # spawn key of the augmentation's seeds; identities and captures have their own
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture with all that its manifest row needs."""
+
+    planned: PlannedIdentity
+    identity: Identity
+    capture_index: int
+    capture: Capture
+    view: View
+    drawing: Drawing
+    augmentation: str = ""
+    copy: int = 0
+
+    @property
+    def sample_id(self) -> str:
+        """identity, capture, view, and the number of the augmented copy if it is one."""
+        base = f"{self.planned.identity_id}_c{self.capture_index:03d}_{self.view}"
+        return f"{base}_a{self.copy}" if self.copy else base
+
+
+def draw_identity(
+    recipe: Recipe, engine: Engine, planned: PlannedIdentity, augmenter: Augmenter | None
+) -> Iterator[Sample]:
+    """Every capture of one identity in every view, each followed by its augmented copies."""
+    size = recipe.dataset.size
+    identity = make_identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
+    make = partial(make_capture, recipe.seed, planned.subject, planned.hand, controls=recipe.capture)
+    captures = [make(capture=index) for index in range(recipe.dataset.captures)]
+    for view in recipe.dataset.views:
+        for index, drawing in enumerate(engine.draw(identity, captures, view, size)):
+            sample = Sample(planned, identity, index, captures[index], view, drawing)
+            yield sample
+            for copy in range(1, recipe.augment.copies + 1) if augmenter else ():
+                yield _augmented(recipe.seed, sample, copy, augmenter)
+
+
+def _augmented(seed: int, sample: Sample, copy: int, augmenter: Augmenter | None) -> Sample:
+    assert augmenter is not None
+    p = sample.planned
+    key = (AUGMENT_STAGE, p.subject, ("left", "right").index(p.hand), sample.capture_index, copy)
+    draw = int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
+    image, landmarks, applied = augmenter(sample.drawing.image, sample.drawing.landmarks, draw)
+    drawing = Drawing(image=image, landmarks=landmarks)
+    return Sample(
+        p, sample.identity, sample.capture_index, sample.capture, sample.view, drawing, applied, copy
+    )
+
+
+def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
+    """The sample as a row: manifest columns, the file's bytes, and the parameters as flat columns."""
+    p, image = sample.planned, sample.drawing.image
+    data = encode(image, recipe.dataset.image_format, recipe.dataset.quality)
+    name = f"{sample.sample_id}.{SUFFIX[recipe.dataset.image_format]}"
+    parent = f"{p.identity_id}_c{sample.capture_index:03d}_{sample.view}" if sample.copy else None
+    return {
+        "sample_id": sample.sample_id,
+        "identity_id": p.identity_id,
+        "subject_id": p.subject_id,
+        "hand": p.hand,
+        "capture": sample.capture_index,
+        "split": p.split,
+        "augmented": sample.copy > 0,
+        "parent_sample_id": parent,
+        "augmentation": sample.augmentation or None,
+        "view": sample.view,
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "file_name": name,
+        "sha256": sha256(data).hexdigest(),
+        "landmarks": sample.drawing.landmarks.astype(np.float32).ravel().tolist(),
+        "engine": engine.name,
+        "checkpoint": engine.checkpoint or None,
+        "identity_seed": sample.identity.seed,
+        "capture_seed": sample.capture.seed,
+        "synthetic": True,
+        "image": {"bytes": data, "path": name},
+        **{f"identity_{key}": value for key, value in sample.identity.scalars().items()},
+        **{f"capture_{key}": value for key, value in sample.capture.scalars().items()},
+    }
