@@ -15,7 +15,7 @@ from manifests.recipe_errors import RecipeError, explain
 View = Literal["palm", "hand"]
 Hand = Literal["left", "right"]
 KAGGLE_HANDLE = r"^$|^[\w-]+/[\w.-]+/versions/[1-9]\d*$"
-ALIGN_EXECUTION, EXECUTION = ("workers",), ("out", "work", "workers")  # where and how fast, never what
+EXECUTION = ("out", "work", "align.workers", "engine.workers")  # where and how fast, never what
 
 
 class Section(BaseModel):
@@ -120,7 +120,7 @@ class Align(Section):
     model: str = Field(
         default="", description="path of a hand_landmarker.task; empty = the one made at set-up"
     )
-    workers: int = Field(default=0, ge=0, description="processes that align; 0 = as the recipe's workers")
+    workers: int = Field(default=0, ge=0, description="processes that align; 0 = one a core")
 
 
 class Train(Section):
@@ -157,9 +157,7 @@ class EngineOptions(Section):
     guidance: float = Field(
         default=1.0, ge=0, le=20, description="strength of the structure condition; 1 = as trained"
     )
-    batch: int = Field(
-        default=8, ge=1, description="pictures sampled together; part of the digest, it rounds differently"
-    )
+    workers: int = Field(default=0, ge=0, description="processes that draw; 0 = one a core")
 
 
 class Splits(Section):
@@ -245,7 +243,6 @@ class Recipe(Section):
     work: str = Field(
         default=".palmforge", min_length=1, description="folder of resumable intermediate results"
     )
-    workers: int = Field(default=0, ge=0, description="processes to work with; 0 = one a core")
     source: Source = Field(default=Source(), description="photographs of real palms")
     align: Align = Field(default=Align(), description="finding hands and cutting views")
     train: Train = Field(default=Train(), description="training the generator")
@@ -275,7 +272,7 @@ class Recipe(Section):
         The order of keys, `out`, `work` and workers do not matter. Raises KeyError for an unknown part.
         """
         content = self._content()
-        chosen = {part: _at(content, part) for part in sorted(set(parts))} if parts else content
+        chosen = {part: _at(content, part.split(".")) for part in sorted(set(parts))} if parts else content
         canonical = json.dumps(chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -284,15 +281,16 @@ class Recipe(Section):
         return tomli_w.dumps(self.model_dump(mode="json") if execution else self._content())
 
     def _content(self) -> dict[str, Any]:
-        content = self.model_dump(mode="json", exclude=set(EXECUTION))
-        for key in ALIGN_EXECUTION:
-            del content["align"][key]
+        content = self.model_dump(mode="json")
+        for option in EXECUTION:
+            *sections, key = option.split(".")
+            del _at(content, sections)[key]
         return content
 
 
-def _at(content: Mapping[str, Any], dotted: str) -> Any:
+def _at(content: Mapping[str, Any], keys: Sequence[str]) -> Any:
     value: Any = content
-    for key in dotted.split("."):
+    for key in keys:
         value = value[key]
     return value
 
