@@ -1,16 +1,13 @@
-"""The command `palmforge`: every verb, its options made from the recipe's own fields."""
+"""The command `palmforge`: one verb for each thing a user wants done."""
 
 import logging
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from manifests.recipe import Recipe, leaves, load
-from manifests.recipe_errors import RecipeError
+from flows.options import friendly_errors, recipe_command
+from manifests.recipe import Recipe
 
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
@@ -27,48 +24,85 @@ QUIET = {
 def main() -> None:
     """Build identity-labelled datasets of synthetic palms.
 
-    Start with `palmforge build datasets/quickstart.toml`. What a recipe says can be changed for one run:
-    `--set dataset.identities=400` or, the same, `--dataset.identities 400`.
+    Start with `palmforge build datasets/quickstart.toml`. Any field of a recipe can be changed for one run:
+    `--dataset.identities 400`, or the same as `--set dataset.identities=400`.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 
 
-def recipe_command(function: Callable[..., None]) -> click.Command:
-    """A command whose first argument is a recipe and whose options are the recipe's fields."""
+@main.add_command
+@recipe_command()
+def build(path: str, overrides: list[str], recipe: Recipe) -> None:
+    """Build the dataset of RECIPE and publish it; the same command resumes what was cut off."""
+    from flows.build_dataset import build_dataset
 
-    def run(recipe: str, assignments: tuple[str, ...], **options: Any) -> None:
-        given = {k: v for k, v in options.items() if v is not None and k in _fields()}
-        own = {k: v for k, v in options.items() if k not in _fields()}
-        overrides = [*assignments, *(f"{_fields()[key]}={value}" for key, value in given.items())]
-        with friendly_errors():
-            function(recipe, overrides, load(recipe, overrides), **own)
-
-    params: list[click.Parameter] = [
-        click.Argument(["recipe"], type=click.Path()),
-        click.Option(["--set", "assignments"], multiple=True, metavar="KEY=VALUE", help="Change one field."),
-        *getattr(function, "__click_params__", []),
-    ]
-    for leaf in leaves():
-        name = leaf.name.replace(".", "__")
-        params.append(click.Option([f"--{leaf.name}", name], metavar="VALUE", help=leaf.description))
-    assert function.__doc__
-    return click.Command(function.__name__, callback=run, params=params, help=function.__doc__)
+    version = Path(build_dataset(path, overrides))
+    click.echo(
+        f"version  {version}\nreport   {version / 'report.html'}\nsheet    {version / 'contact_sheet.png'}"
+    )
 
 
-def _fields() -> dict[str, str]:
-    return {leaf.name.replace(".", "__"): leaf.name for leaf in leaves()}
+@main.add_command
+@recipe_command()
+def plan(path: str, overrides: list[str], recipe: Recipe) -> None:
+    """Print what RECIPE would build, with time, disk and memory; build nothing."""
+    from tasks.estimate import estimate
+    from tasks.plan import check
+
+    click.echo(estimate(check(recipe)))
 
 
-class friendly_errors:
-    """Turns the errors we raise on purpose into one line and exit code 1; anything else keeps its traceback."""
+@main.add_command
+@recipe_command()
+def train(path: str, overrides: list[str], recipe: Recipe) -> None:
+    """Train RECIPE's generator on its photographs and print where the checkpoint is."""
+    from flows.train_generator import train_generator
 
-    def __enter__(self) -> None: ...
+    click.echo(f"checkpoint  {train_generator(path, overrides)}")
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from tasks.errors import EXPECTED
 
-        if isinstance(error, (RecipeError, *EXPECTED)):
-            click.echo(f"error: {error}", err=True)
-            sys.exit(1)
+@main.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="folder for the aligned palms")
+@click.option("--size", default=256, show_default=True, help="side of the aligned pictures in pixels")
+@click.option("--workers", default=0, help="processes; 0 = one a core")
+def align(source: str, out: Path, size: int, workers: int) -> None:
+    """Align the palms of SOURCE: a folder, an archive, or a Kaggle dataset owner/name/versions/N."""
+    from flows.align_palms import align_palms
+
+    with friendly_errors():
+        click.echo(align_palms(source, out, size=size, workers=workers))
+
+
+@main.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+def verify(dataset: Path) -> None:
+    """Reread and rehash DATASET (a version, or a folder with LATEST) and name everything that is wrong."""
+    from manifests.verify import verify as check
+
+    with friendly_errors():
+        findings = check(dataset)
+    click.echo(str(findings))
+    raise SystemExit(0 if findings.ok else 1)
+
+
+@main.command()
+@click.option("--mend", is_flag=True, help="install or fetch what is missing, where that is possible")
+def doctor(mend: bool) -> None:
+    """Name what this machine lacks, and how to mend it."""
+    from tasks.doctor import examine
+
+    report = examine(mend=mend)
+    click.echo(str(report))
+    raise SystemExit(0 if report.ok else 1)
+
+
+@main.command()
+def deploy() -> None:
+    """Start a local Prefect server and worker where none run, and register every deployment."""
+    from flows.deploy import deploy as start
+
+    with friendly_errors():
+        click.echo(start())

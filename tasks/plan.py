@@ -12,6 +12,7 @@ from palm_models.capture import make_capture
 from palm_models.frame import Hand
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from palm_models.identity import make_identity
+from tasks.augment import Augmenter
 from tasks.work import code_digest, digest_of
 
 if TYPE_CHECKING:
@@ -67,12 +68,11 @@ def shards(recipe: Recipe) -> Iterator[PlannedShard]:
         yield PlannedShard(first, tuple(planned_identity(recipe, i) for i in indices))
 
 
-def check_controls(recipe: Recipe) -> None:
-    """Draw one identity and capture, so that a control that cannot be is found before any work.
+def check(recipe: Recipe) -> Recipe:
+    """The recipe, once its controls and transforms are known to be possible: before any heavy work.
 
-    Raises ValueError naming the control and the valid ones.
+    Raises ValueError naming the control and the valid ones, or AugmentError naming the transform.
     """
-    hand: Hand = next(iter(recipe.dataset.hands))
     for section, controls, known in (
         ("identity", recipe.identity, IDENTITY_CONTROLS),
         ("capture", recipe.capture, CAPTURE_CONTROLS),
@@ -80,8 +80,11 @@ def check_controls(recipe: Recipe) -> None:
         unknown = sorted(set(controls) - set(known))
         if unknown:
             raise ValueError(f"[{section}] {', '.join(unknown)}: no such control; valid: {', '.join(known)}")
+    hand: Hand = recipe.dataset.hands[0]
     make_identity(recipe.seed, 0, hand, recipe.identity)
     make_capture(recipe.seed, 0, hand, 0, recipe.capture)
+    Augmenter([t.model_dump() for t in recipe.augment.transforms])
+    return recipe
 
 
 def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
@@ -99,14 +102,14 @@ def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
 
 def engine_options(recipe: Recipe) -> dict[str, Any]:
     """The recipe's engine fields as the engine takes them."""
-    return recipe.engine.model_dump(exclude={"name", "workers"}, exclude_none=True)
+    return recipe.engine.model_dump(exclude={"name"})
 
 
 def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     """Names everything that determines the pictures of one identity, so not how many there are."""
     dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
     return digest_of(
-        recipe.seed, dataset, recipe.engine.model_dump(mode="json", exclude={"workers"}), recipe.identity,
+        recipe.seed, dataset, recipe.engine.model_dump(mode="json"), recipe.identity,
         recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest,
         code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py"),
     )  # fmt: skip

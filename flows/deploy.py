@@ -1,0 +1,83 @@
+"""Starts a local Prefect server and worker where none run, and registers every deployment of prefect.yaml."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "palmforge"
+API = "http://127.0.0.1:4200/api"
+START_SECONDS = 180  # a loaded machine needs far more than Prefect's own 20 s
+
+
+class DeployError(RuntimeError):
+    """The server or a registration failed; the message says where the log is."""
+
+
+def deploy(api: str = API, logs: Path = Path(".palmforge/deploy")) -> str:
+    """Server, work pool, deployments, worker: each only when it is missing. Returns what to do next.
+
+    Raises DeployError naming the log when the server does not come up or a command fails.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "PREFECT_API_URL": api}
+    if not is_up(api):
+        host, port = api.removeprefix("http://").removesuffix("/api").split(":")
+        _start(["server", "start", "--host", host, "--port", port], logs / "server", environment)
+        _wait_for(api, logs / "server.log")
+    _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
+    _prefect(["--no-prompt", "deploy", "--all"], environment)
+    if not _runs(logs / "worker.pid"):
+        _start(["worker", "start", "--pool", POOL, "--name", "local"], logs / "worker", environment)
+    return (
+        f"server {api.removesuffix('/api')}, worker and deployments are up; logs and process ids in {logs}.\n"
+        f"  PREFECT_API_URL={api} {Path(sys.executable).parent / 'prefect'} "
+        "deployment run build-dataset/nightly --watch"
+    )
+
+
+def is_up(api: str) -> bool:
+    """True when a Prefect server answers at `api`."""
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _wait_for(api: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_up(api):
+        if time.monotonic() > deadline:
+            raise DeployError(f"the Prefect server did not answer at {api} in {START_SECONDS} s: see {log}")
+        time.sleep(0.5)
+
+
+def _start(arguments: list[str], base: Path, environment: dict[str, str]) -> None:
+    """A background process in a session of its own, with its log and process id beside each other."""
+    with base.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", *arguments],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            cwd=ROOT, env=environment, start_new_session=True,
+        )  # fmt: skip
+    base.with_suffix(".pid").write_text(str(process.pid))
+
+
+def _runs(pid_file: Path) -> bool:
+    try:
+        os.kill(int(pid_file.read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _prefect(arguments: list[str], environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "prefect", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeployError(f"prefect {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")

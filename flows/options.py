@@ -1,0 +1,60 @@
+"""Makes a command's options from the recipe's own fields, so that the two cannot drift apart."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from manifests.recipe import leaves, load
+
+Verb = Callable[..., None]
+
+
+def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
+    """Lift `verb(recipe_path, overrides, recipe, **extra)` into a command with an option for every field."""
+
+    def lift(verb: Verb) -> click.Command:
+        fields = {leaf.name.replace(".", "__"): leaf for leaf in leaves()}
+
+        def run(recipe: str, assignments: tuple[str, ...], **values: Any) -> None:
+            given = [
+                f"{fields[key].name}={value}" for key, value in values.items() if key in fields and value
+            ]
+            own = {key: value for key, value in values.items() if key not in fields}
+            overrides = [*assignments, *given]
+            with friendly_errors():
+                verb(recipe, overrides, load(recipe, overrides), **own)
+
+        options = [
+            click.Option([f"--{leaf.name}", key], metavar=_metavar(leaf.type), help=leaf.description)
+            for key, leaf in fields.items()
+        ]
+        params: list[click.Parameter] = [
+            click.Argument(["recipe"], type=click.Path()),
+            *extra,
+            click.Option(
+                ["--set", "assignments"], multiple=True, metavar="KEY=VALUE", help="change one field"
+            ),
+            *options,
+        ]
+        return click.Command(verb.__name__.replace("_", "-"), callback=run, params=params, help=verb.__doc__)
+
+    return lift
+
+
+def _metavar(annotation: Any) -> str:
+    return {int: "N", float: "X", str: "TEXT"}.get(annotation, "VALUE")
+
+
+@contextmanager
+def friendly_errors() -> Iterator[None]:
+    """The errors we raise on purpose become one line and exit code 1; anything else keeps its traceback."""
+    from flows.errors import EXPECTED
+
+    try:
+        yield
+    except EXPECTED as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

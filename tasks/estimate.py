@@ -1,0 +1,88 @@
+"""Estimates what a recipe would cost in time, disk and memory, from a few pictures really drawn."""
+
+import math
+import os
+import resource
+import time
+from dataclasses import dataclass
+
+from manifests.images import encode
+from manifests.recipe import Recipe
+from palm_models.capture import make_capture
+from palm_models.identity import make_identity
+from tasks import stages
+from tasks.plan import make_engine, planned_identity, shards
+
+PROBES = 4  # pictures drawn for the estimate, after one that warms the engine up
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What would be built; `str()` is the text that `palmforge plan` prints."""
+
+    recipe: Recipe
+    images: int
+    shard_count: int
+    workers: int
+    seconds_per_image: float
+    bytes_per_image: float
+    worker_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of drawing in seconds; ingest, alignment and training are not in it."""
+        return self.images * self.seconds_per_image / self.workers
+
+    def __str__(self) -> str:
+        r, d = self.recipe, self.recipe.dataset
+        disk = 2.1 * self.images * self.bytes_per_image / 2**20  # shards in the work folder, and the version
+        lines = [
+            f"{r.name}: {d.identities} identities × {d.captures} captures × {len(d.views)} view(s)"
+            f" × {1 + r.augment.copies} = {self.images} images of {d.size}×{d.size} ({d.image_format})",
+            f"source   {r.source.kind} {r.source.dataset or r.source.path}".rstrip(),
+            f"engine   {r.engine.name}"
+            + (f", checkpoint {r.train.checkpoint}" if r.engine.name != "renderer" else ""),
+            f"work     {self.shard_count} shards of {d.shard_identities} identities, {self.workers} workers",
+            f"time     {_duration(self.seconds)} to draw ({self.seconds_per_image * 1000:.0f} ms an image)",
+            f"disk     {disk:,.1f} MiB in {r.out} and {r.work} together",
+            f"memory   {self.workers * self.worker_bytes / 2**30:.1f} GiB",
+            f"digest   {r.digest()[:16]}",
+        ]
+        return "\n".join(lines)
+
+
+def estimate(recipe: Recipe) -> Estimate:
+    """Draw a few pictures of the recipe's first identity and scale up. Builds and writes nothing."""
+    # The cost of a network does not depend on what it learned: the shipped one stands in for one to train.
+    shipped = recipe.train.model_copy(update={"checkpoint": "shipped"})
+    known = recipe.train if recipe.train.checkpoint != "train" else shipped
+    checkpoint = stages.train(recipe.model_copy(update={"train": known}), None, lambda *_: None)
+    engine = make_engine(recipe, checkpoint.path if checkpoint else None)
+    first = planned_identity(recipe, 0)
+    identity = make_identity(recipe.seed, first.subject, first.hand, recipe.identity)
+    captures = [
+        make_capture(recipe.seed, first.subject, first.hand, i, recipe.capture) for i in range(PROBES + 1)
+    ]
+    sizes, seconds = [], 0.0
+    for view in recipe.dataset.views:
+        engine.draw(identity, captures[:1], view, recipe.dataset.size)
+        began = time.perf_counter()
+        for drawing in engine.draw(identity, captures[1:], view, recipe.dataset.size):
+            sizes.append(len(encode(drawing.image, recipe.dataset.image_format, recipe.dataset.quality)))
+        seconds += time.perf_counter() - began
+    d, shard_count = recipe.dataset, sum(1 for _ in shards(recipe))
+    return Estimate(
+        recipe,
+        images=d.identities * d.captures * len(d.views) * (1 + recipe.augment.copies),
+        shard_count=shard_count,
+        workers=min(recipe.workers or os.cpu_count() or 1, shard_count),
+        seconds_per_image=seconds / (PROBES * len(d.views)),
+        bytes_per_image=sum(sizes) / len(sizes),
+        worker_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, math.ceil(seconds))} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

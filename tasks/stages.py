@@ -1,0 +1,110 @@
+"""Binds a recipe to the steps: each stage is named by a digest of all that determines it, and done once."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from manifests.recipe import Recipe
+from tasks import generate as generation
+from tasks.work import Stage, Work, code_digest, digest_of
+
+Progress = Callable[[int, int], None]
+WEIGHTS = Path(__file__).resolve().parent.parent / "palm_models" / "weights"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a stage leaves behind: where, named by which digest, with which facts for the report."""
+
+    path: Path
+    digest: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ingest(recipe: Recipe, progress: Progress) -> Done | None:
+    """The source's photographs in the work folder; None when the recipe needs none."""
+    if not needs_photographs(recipe):
+        return None
+    from tasks.ingest import ingest as step
+    from tasks.sources import SourceSpec, signature
+
+    source = SourceSpec(**recipe.source.model_dump(exclude={"identities", "captures"}))
+    digest = digest_of(recipe.source.model_dump(mode="json"), signature(source))
+    stage = Work(Path(recipe.work)).stage("photos", digest)
+
+    def run() -> Mapping[str, Any]:
+        return step(source, stage.path, workers=recipe.workers, progress=progress).facts()
+
+    return _once(stage, run, "photos.parquet")
+
+
+def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | None:
+    """Aligned palms of the photographs; None when there are none."""
+    if photos is None:
+        return None
+    from tasks.align import align_photos
+
+    table = photos.path / "photos.parquet"
+    ids = sorted(pq.read_table(table, columns=["photo_id"])["photo_id"].to_pylist())
+    code = code_digest("palm_models/landmarks.py", "palm_models/frame.py", "tasks/align.py")
+    digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)
+    stage = Work(Path(recipe.work)).stage("aligned", digest)
+    options = recipe.align.model_dump(exclude={"workers"})
+
+    def run() -> Mapping[str, Any]:
+        workers = recipe.align.workers or recipe.workers
+        return align_photos(table, stage.path, workers=workers, progress=progress, **options).facts()
+
+    return _once(stage, run, "aligned.parquet", "align_rejects.parquet")
+
+
+def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None:
+    """The checkpoint the engine draws with: shipped, given, or trained here; None for the renderer."""
+    if recipe.engine.name == "renderer":
+        return None
+    from palm_models.checkpoint import checkpoint_digest
+
+    if recipe.train.checkpoint != "train":
+        shipped = recipe.train.checkpoint == "shipped"
+        path = WEIGHTS if shipped else Path(recipe.train.checkpoint)
+        return Done(path, checkpoint_digest(path), {"checkpoint": recipe.train.checkpoint})
+    from tasks.train import TrainSettings
+    from tasks.train import train as step
+
+    assert palms is not None  # the recipe refuses training without photographs
+    code = code_digest("palm_models/network.py", "palm_models/extractor.py", "tasks/train.py")
+    settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
+    digest = digest_of(recipe.train.model_dump(mode="json"), recipe.seed, palms.digest, code)
+    stage = Work(Path(recipe.work)).stage("checkpoints", digest)
+
+    def run() -> Mapping[str, Any]:
+        return step(palms.path / "aligned.parquet", stage.path, settings=settings, progress=progress).facts()
+
+    done = _once(stage, run, "model.safetensors", "config.json")
+    return Done(done.path, checkpoint_digest(done.path), done.facts)
+
+
+def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> list[Path]:
+    """The dataset's shards, each a Parquet file of whole identities, in plan order."""
+    path, digest = (checkpoint.path, checkpoint.digest) if checkpoint else (None, "")
+    return generation.generate(recipe, Work(Path(recipe.work)), path, digest, progress)
+
+
+def needs_photographs(recipe: Recipe) -> bool:
+    """Photographs are fetched when there is a source: to train on, or to show beside what is made."""
+    return recipe.source.kind != "none"
+
+
+def _once(stage: Stage, run: Callable[[], Mapping[str, Any]], *files: str) -> Done:
+    """Run a stage unless its marker says that it is whole; the marker is written last."""
+    if not stage.is_done():
+        began = time.monotonic()
+        facts = dict(run())
+        stage.finish(
+            [stage.path / name for name in files], {**facts, "seconds": round(time.monotonic() - began, 1)}
+        )
+    return Done(stage.path, stage.path.name, stage.facts())
