@@ -15,9 +15,10 @@ RECIPE = "recipe.toml"
 CARD = "README.md"
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.html"
-INVENTORY = "files.json"  # size and sha256 of every other file of the version
+CHECKSUMS = "SHA256SUMS"  # of every other file of the version; `sha256sum -c SHA256SUMS` reads it
 DATA = "data"
 BUILDING = ".building-"  # prefix of the folder a version is built in, beside the published ones
+LOCK = ".lock"  # held while one process publishes
 
 SPLITS = ("train", "validation", "test")
 SHARD_NAME = re.compile(r"^data/(train|validation|test)-(\d{5})-of-(\d{5})\.parquet$")

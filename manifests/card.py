@@ -1,0 +1,62 @@
+"""Writes the dataset card: README.md with the YAML that Hugging Face reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from manifests.layout import SPLITS
+from manifests.schema import markdown_table
+from manifests.survey import Survey
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the card says that the shards do not know."""
+
+    engine: str = "renderer"
+    checkpoint: str = ""  # sha256 of the weights
+    source_dataset: str = ""  # "" when the engine learned from no photographs
+    source_license: str = ""
+    source_credit: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)  # identity_… and capture_… column: meaning
+
+
+def render_card(card: CardFacts, name: str, metadata: Mapping[str, Any], found: Survey) -> str:
+    """The text of README.md."""
+    counts = {s: (found.rows[s], found.identities[s]) for s in SPLITS if found.rows[s]}
+    return (
+        _environment()
+        .get_template("card.md")
+        .render(
+            card=card,
+            name=name,
+            metadata=metadata,
+            counts=counts,
+            images=sum(found.rows.values()),
+            identities=sum(found.identities.values()),
+            columns=markdown_table({f.name: card.parameters.get(f.name, "") for f in found.parameters}),
+            size_category=_size_category(sum(found.rows.values())),
+        )
+    )
+
+
+def _size_category(images: int) -> str:
+    """The size as Hugging Face writes it."""
+    bounds = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")]
+    return next((label for bound, label in bounds if images < bound), "1M<n<10M")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+    )

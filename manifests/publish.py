@@ -1,0 +1,195 @@
+"""Publishes a version: built aside, made durable, renamed into place, and named by LATEST last."""
+
+import contextlib
+import fcntl
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from manifests.card import CardFacts, render_card
+from manifests.layout import (
+    BUILDING,
+    CARD,
+    CHECKSUMS,
+    LATEST,
+    LOCK,
+    MANIFEST,
+    RECIPE,
+    PublishError,
+    atomic_directory,
+    explain_write_errors,
+    swap_pointer,
+)
+from manifests.schema import read_metadata
+from manifests.survey import Survey, survey
+from manifests.write import write_tables
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version."""
+
+    path: Path
+    name: str
+    images: int
+    identities: int
+    created: bool  # False when the same content was published before
+
+
+def publish(
+    shards: Sequence[Path],
+    out: Path,
+    name: str,
+    *,
+    recipe_toml: str,
+    recipe_digest: str,
+    created_at: str,
+    card: CardFacts,
+    extras: Mapping[str, bytes | Path] | None = None,
+    finish: Callable[[Path], None] | None = None,
+    version: str = "",
+) -> Version:
+    """Publish `shards` (in plan order) as `out`/`name`/<version> and let LATEST name it.
+
+    `created_at` is ISO 8601 UTC. `recipe_digest` names all that determined the shards; with their content it
+    names the version, so that publishing the same again returns what is there. `extras` are further files;
+    `finish` is called with the folder before it is sealed, when its tables are written, and may add files
+    (contact sheet, report). An explicit `version` is refused when it exists with other content.
+
+    Raises PublishError (disk full, not writable, name taken, another process publishes), ShardError or
+    SchemaError (a shard that must be drawn again); nothing is left half-published then.
+    """
+    home = Path(out) / name
+    found = survey(shards, recipe_digest)
+    with _lock(home):
+        _clean(home)
+        existing = _existing(home, found.content, version)
+        chosen = existing or version or _version_name(created_at, found.content)
+        if not existing:
+            metadata = {
+                "dataset": name,
+                "version": chosen,
+                "created_at": created_at,
+                "recipe_digest": recipe_digest,
+                "content": found.content,
+            }
+            with atomic_directory(home / chosen, home / f"{BUILDING}{chosen}") as folder:
+                constants = _constants(card, chosen, created_at)
+                write_tables(shards, folder, found, constants, metadata)
+                (folder / RECIPE).write_text(recipe_toml, encoding="utf-8")
+                (folder / CARD).write_text(render_card(card, name, metadata, found), encoding="utf-8")
+                _add(folder, extras or {})
+                if finish:
+                    finish(folder)
+                (folder / CHECKSUMS).write_text(_checksums(folder), encoding="utf-8")
+        if latest(home) != chosen:
+            swap_pointer(home / LATEST, chosen)
+    return _version(home / chosen, found, created=not existing)
+
+
+def _version(path: Path, found: Survey, *, created: bool) -> Version:
+    return Version(path, path.name, sum(found.rows.values()), sum(found.identities.values()), created)
+
+
+def _version_name(created_at: str, content: str) -> str:
+    """For example 20261123T020000-3f9a1c2d: sorts by time, says what is in it."""
+    moment = re.sub(r"[^0-9T]", "", created_at[:19])
+    return f"{moment}-{content[:8]}"
+
+
+def _constants(card: CardFacts, version: str, created_at: str) -> dict[str, str | None]:
+    return {
+        "source_dataset": card.source_dataset or None,
+        "source_license": card.source_license or None,
+        "dataset_version": version,
+        "created_at": created_at,
+    }
+
+
+@contextlib.contextmanager
+def _lock(home: Path) -> Iterator[None]:
+    """One process publishes into a dataset at a time; the lock goes when the process does."""
+    with explain_write_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        file = (home / LOCK).open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PublishError(
+                f"{home}: another process is publishing here; run again when it is done"
+            ) from None
+        yield
+
+
+def _clean(home: Path) -> None:
+    """Remove what a killed run left; nobody else is building while the lock is held."""
+    for stale in home.glob(f"{BUILDING}*"):
+        shutil.rmtree(stale)
+
+
+def _existing(home: Path, content: str, version: str) -> str | None:
+    """The name of the version that holds this content already.
+
+    Raises PublishError when the explicit name `version` is taken by other content.
+    """
+    for name in [version] if version else versions(home):
+        if (home / name).exists():
+            if _content(home / name) == content:
+                return name
+            if version:
+                raise PublishError(
+                    f"{home / name} exists with other content, and a published version is never changed: "
+                    "set another dataset.version, or leave it empty"
+                )
+    return None
+
+
+def _content(version: Path) -> str | None:
+    try:
+        metadata: dict[str, Any] = read_metadata(MANIFEST, pq.read_schema(version / MANIFEST))
+    except (OSError, ValueError):
+        return None  # damaged, foreign or of another schema version: not this content
+    return metadata.get("content")
+
+
+def versions(home: Path) -> list[str]:
+    """Names of the published versions of a dataset, oldest first."""
+    return sorted(p.parent.name for p in home.glob(f"*/{MANIFEST}") if not p.parent.name.startswith("."))
+
+
+def latest(home: Path) -> str | None:
+    """The version that LATEST names, or None when there is none yet."""
+    try:
+        return (home / LATEST).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _add(folder: Path, extras: Mapping[str, bytes | Path]) -> None:
+    for name, source in extras.items():
+        target = folder / name
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise PublishError(f"{name}: leaves the folder of the version")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            target.write_bytes(source)
+        else:
+            shutil.copyfile(source, target)
+
+
+def _checksums(folder: Path) -> str:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return "".join(f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in files)
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

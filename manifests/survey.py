@@ -1,0 +1,153 @@
+"""Reads what shards hold before a version is written: counts, parameter columns, a digest of it all."""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.layout import SPLITS
+from manifests.schema import COLUMNS, SCHEMA_VERSION, WRITTEN, SchemaError, check_shard, parameter_fields
+
+GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
+GROUP_BYTES = 64 << 20  # a row group of large images is cut here
+FILE_BYTES = 256 << 20  # a data file is about this large at most
+FILES_PER_SPLIT = 8  # at least so many when there is a row group for each: loader workers share files out
+
+
+class ShardError(RuntimeError):
+    """A shard that cannot be published; the message names the file and what to do."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a version will hold."""
+
+    parameters: list[pa.Field]
+    content: str  # sha256 of every value but the images, which are in it by their own sha256
+    rows: dict[str, int]  # images of each split
+    identities: dict[str, int]  # identities of each split
+    image_bytes: int  # of all images
+
+    @property
+    def group_rows(self) -> int:
+        """Images in a row group."""
+        mean = self.image_bytes / max(1, sum(self.rows.values()))
+        return max(1, min(GROUP_ROWS, int(GROUP_BYTES / max(1.0, mean))))
+
+    def files(self, split: str) -> int:
+        """Data files of a split, each of whole identities."""
+        share = self.rows[split] / max(1, sum(self.rows.values()))
+        by_size = math.ceil(self.image_bytes * share / FILE_BYTES)
+        wanted = max(by_size, min(FILES_PER_SPLIT, self.rows[split] // GROUP_ROWS), 1)
+        return min(wanted, self.identities[split])
+
+
+@dataclass
+class _Counts:
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+    identities: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+    seen: set[str] = field(default_factory=set)
+    split_of_subject: dict[str, str] = field(default_factory=dict)
+    current: tuple[str, str, str] | None = None  # identity, subject, split of the row before
+
+    def add(self, file: Path, key: tuple[str, str, str], count: int) -> None:
+        identity, subject, split = key
+        if split not in SPLITS:
+            raise ShardError(f"{file}: {identity}: unknown split {split!r}; valid: {', '.join(SPLITS)}")
+        if key != self.current:
+            if identity in self.seen:
+                raise ShardError(f"{file}: {identity} appears twice; the rows of an identity stand together")
+            if self.split_of_subject.setdefault(subject, split) != split:
+                raise ShardError(f"{file}: subject {subject} is in two splits")
+            self.seen.add(identity)
+            self.identities[split] += 1
+            self.current = key
+        self.rows[split] += count
+
+
+def survey(shards: Sequence[Path], recipe_digest: str) -> Survey:
+    """Read all columns but the images, shard by shard; memory grows by the ids of identities only.
+
+    Raises ShardError or SchemaError naming the shard that cannot be published.
+    """
+    footers = [(shard, *_footer(shard)) for shard in shards]
+    for shard, schema, _ in footers:
+        check_shard(str(shard), schema)
+    parameters = parameter_fields((str(shard), schema) for shard, schema, _ in footers)
+    counts, digest = _Counts(), hashlib.sha256(f"{SCHEMA_VERSION} {recipe_digest}".encode())
+    for shard in shards:
+        for table in read(shard, shard_fields(parameters)):
+            _hash(digest, table)
+            for key, count in _runs(table):
+                counts.add(shard, key, count)
+    if not counts.seen:
+        raise ShardError("there are no images to publish: every shard is empty")
+    image_bytes = sum(size for _, _, size in footers)
+    return Survey(parameters, digest.hexdigest(), counts.rows, counts.identities, image_bytes)
+
+
+def _footer(shard: Path) -> tuple[pa.Schema, int]:
+    """Schema of a shard and the compressed bytes of its images."""
+    with _explain(shard), pq.ParquetFile(shard) as file:
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        columns = (group.column(i) for group in groups for i in range(group.num_columns))
+        return file.schema_arrow, sum(
+            c.total_compressed_size for c in columns if c.path_in_schema == "image.bytes"
+        )
+
+
+@contextlib.contextmanager
+def _explain(shard: Path) -> Iterator[None]:
+    """Turn an error while reading a shard into a ShardError that names it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise ShardError(
+            f"{shard}: unreadable shard: {error}. Delete its folder and run the same command again"
+        ) from error
+
+
+def shard_fields(parameters: Iterable[pa.Field]) -> list[pa.Field]:
+    """The columns that are taken from shards, typed as they are published."""
+    return [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN] + list(parameters)
+
+
+def read(shard: Path, fields: Sequence[pa.Field], batch_rows: int = 1024) -> Iterator[pa.Table]:
+    """Batches of a shard with the given columns and types; a column that it lacks is null.
+
+    Raises ShardError naming the shard when it is unreadable, SchemaError when a type does not fit.
+    """
+    with _explain(shard), pq.ParquetFile(shard) as file:
+        present = [f.name for f in fields if f.name in file.schema_arrow.names]
+        for batch in file.iter_batches(batch_rows, columns=present, use_threads=False):
+            try:
+                columns = [_column(batch, f) for f in fields]
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise SchemaError(f"{shard}: a column has a type that does not fit: {error}") from None
+            yield pa.table(columns, schema=pa.schema(fields))
+
+
+def _column(batch: pa.RecordBatch, wanted: pa.Field) -> pa.Array:
+    if wanted.name not in batch.schema.names:
+        return pa.nulls(batch.num_rows, wanted.type)
+    return batch.column(wanted.name).cast(wanted.type)
+
+
+def _hash(digest: "hashlib._Hash", table: pa.Table) -> None:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    digest.update(sink.getvalue())
+
+
+def _runs(table: pa.Table) -> Iterator[tuple[tuple[str, str, str], int]]:
+    """Identity, subject and split of consecutive rows that share them, with the number of these rows."""
+    identity, subject, split = (table[c].to_pylist() for c in ("identity_id", "subject_id", "split"))
+    for key, group in groupby(zip(identity, subject, split, strict=True)):
+        yield key, sum(1 for _ in group)
