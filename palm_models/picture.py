@@ -32,7 +32,8 @@ class Picture:
 
     rgb: uint8 (height, width, 3), upright sRGB, perhaps reduced; full_width, full_height: pixels of the
     upright picture before the reduction; format: the container's name, e.g. "JPEG"; orientation: the EXIF
-    value, 1-8, that was applied.
+    value, 1-8, that was applied; plain: True when `rgb` are the file's own grey or RGB numbers, at most
+    reduced.
     """
 
     rgb: NDArray[np.uint8]
@@ -40,6 +41,7 @@ class Picture:
     full_height: int
     format: str
     orientation: int = 1
+    plain: bool = False
 
     @property
     def scale(self) -> float:
@@ -107,12 +109,15 @@ def _decode(stream: BinaryIO, name: str, max_side: int | None) -> Picture:
         raise _too_large(name, f"{width} x {height} pixels")
     image.load()
     orientation = _orientation(image)
-    image = _shrink(_rgb(image, name), max_side)
+    rgb = _rgb(image, name)
+    grey = image.mode == "L" and not {"transparency", "icc_profile"} & image.info.keys()
+    plain = orientation == 1 and (rgb is image or grey)
+    rgb = _shrink(rgb, max_side)
     if orientation in TURNS:
-        image = image.transpose(TURNS[orientation])
+        rgb = rgb.transpose(TURNS[orientation])
     if orientation >= 5:  # a quarter turn swaps the sides
         width, height = height, width
-    return Picture(np.array(image, np.uint8), width, height, fmt, orientation)
+    return Picture(np.array(rgb, np.uint8), width, height, fmt, orientation, plain)
 
 
 def _open(stream: BinaryIO, name: str) -> Image.Image:

@@ -1,0 +1,176 @@
+"""Ingest: every file of a source becomes a row of photos.parquet, a photo or a reject with its reason."""
+
+import errno
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.layout import explain_write_errors, fsync_directory, fsync_file
+from tasks.duplicates import Duplicates
+from tasks.found import Found, SourceError
+from tasks.parallel import available_cores, in_order
+from tasks.photos import Examined, crashed, examine
+from tasks.sources import Photographs, SourceSpec, find
+
+TABLE = "photos.parquet"
+BLOBS = "blobs"
+ROWS = 1000  # rows held in memory and written as one row group
+
+SCHEMA = pa.schema(
+    [
+        ("photo_id", pa.string()),  # sha256 of the file as found; null when it could not be read
+        ("path", pa.string()),  # absolute path of the immutable copy; null for a file that is no photo
+        ("original_name", pa.string()),  # in the source, with its folders
+        ("width", pa.int32()),  # pixels of the copy, upright
+        ("height", pa.int32()),
+        ("bytes", pa.int64()),  # of the file as found
+        ("format", pa.string()),
+        ("orientation", pa.int8()),  # EXIF value that was applied, 1-8
+        ("source_kind", pa.string()),
+        ("source_dataset", pa.string()),
+        ("source_license", pa.string()),
+        ("source_credit", pa.string()),
+        ("status", pa.string()),  # ok, rejected
+        ("reason", pa.string()),  # snake_case code; empty when ok
+        ("detail", pa.string()),
+        ("duplicate_of", pa.string()),  # photo_id of the first one, null when it is none
+        ("pixels_sha256", pa.string()),
+        ("phash", pa.string()),  # perceptual hash, 256 bits as hex
+    ]
+)
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What came of a source: found = ok + the sum of `rejected` (reason -> number)."""
+
+    table: Path
+    found: int
+    ok: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self.rejected.items()))
+        rejected = sum(self.rejected.values())
+        return f"{self.found} files = {self.ok} photos + {rejected} rejected" + (reasons and f" ({reasons})")
+
+
+def ingest(
+    source: SourceSpec,
+    out: Path,
+    *,
+    workers: int = 0,
+    photographs: Photographs | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> IngestReport:
+    """Write `out`/photos.parquet and the copies under `out`/blobs; the table appears last and whole.
+
+    workers: processes, 0 = one for each core; photographs: what draws, for kind "renderer"; progress: called
+    with (files done, files in all or 0 when that is not known).
+
+    Rows come in the order of the source, whatever the workers. A second run does nothing twice that the first
+    one copied. Raises SourceError when the source gives nothing, PublishError when `out` cannot be written.
+    """
+    began = time.perf_counter()
+    scratch = out / ".unpacked"
+    with explain_write_errors(out):
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+    try:
+        files = _readable(find(source, scratch, photographs), source)
+        counts, size = _write(source, files, out, workers or available_cores(), progress)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    found = sum(counts.values())
+    ok = counts.pop("", 0)
+    return IngestReport(out / TABLE, found, ok, dict(counts), size, time.perf_counter() - began)
+
+
+def _readable(files: Iterator[Found], source: SourceSpec) -> Iterator[Found]:
+    """`files`, with an error of the disk explained."""
+    try:
+        yield from files
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise  # while unpacking: said of the folder that is written to
+        what = f"{error.filename or source.path}: {error.strerror or error}"
+        raise SourceError("source_unreadable", f"{what}; check the disk and its permissions") from None
+
+
+def _write(
+    source: SourceSpec,
+    files: Iterator[Found],
+    out: Path,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Counter[str], int]:
+    counts: Counter[str] = Counter()
+    size, rows = 0, []
+    temporary = out / f".{TABLE}.tmp"
+    with explain_write_errors(out), pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+        for row in _rows(source, files, out / BLOBS, workers):
+            rows.append(row)
+            counts[row["reason"]] += 1
+            size += row["bytes"]
+            if len(rows) == ROWS:
+                writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+                rows.clear()
+            if progress:
+                progress(counts.total(), 0)
+        writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+    fsync_file(temporary)
+    temporary.replace(out / TABLE)
+    fsync_directory(out)
+    return counts, size
+
+
+def _rows(source: SourceSpec, files: Iterator[Found], blobs: Path, workers: int) -> Iterator[dict[str, Any]]:
+    duplicates = Duplicates()
+    work = partial(_examine_once, blobs=blobs)
+    for photo in in_order(work, files, workers, crashed):
+        same = duplicates.check(photo) if not photo.reason else None
+        reason, detail, first = same or (photo.reason, photo.detail, None)
+        yield _row(source, photo, reason, detail, first)
+
+
+def _examine_once(found: Found, blobs: Path) -> Examined:
+    """Examine a file, then remove it if it was unpacked for this."""
+    examined = examine(found, blobs)
+    if found.temporary and found.path:
+        found.path.unlink(missing_ok=True)
+    return examined
+
+
+def _row(
+    source: SourceSpec, photo: Examined, reason: str, detail: str, duplicate_of: str | None
+) -> dict[str, Any]:
+    return {
+        "photo_id": photo.photo_id,
+        "path": photo.copy,
+        "original_name": photo.name,
+        "width": photo.width,
+        "height": photo.height,
+        "bytes": photo.bytes,
+        "format": photo.format,
+        "orientation": photo.orientation,
+        "source_kind": source.kind,
+        "source_dataset": source.title,
+        "source_license": source.licence,
+        "source_credit": source.credit,
+        "status": "rejected" if reason else "ok",
+        "reason": reason,
+        "detail": detail,
+        "duplicate_of": duplicate_of,
+        "pixels_sha256": photo.pixels,
+        "phash": photo.phash,
+    }

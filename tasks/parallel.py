@@ -1,0 +1,91 @@
+"""Map a function over a stream on several processes: in order, in flat memory, surviving a crash of one."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+AHEAD = 4  # items in flight for each worker: enough to keep it busy, few enough to stay in memory
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(
+    function: Callable[[T], R], items: Iterable[T], workers: int, crashed: Callable[[T], R]
+) -> Iterator[R]:
+    """Results of `function` for each item, in the order of the items, on `workers` processes.
+
+    An item whose process dies (a decoder's fault, the out-of-memory killer) gives `crashed(item)`; the items
+    that died with it are done again. An exception of `function` is raised here. With one worker, no process
+    is started.
+    """
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    with _Pool(function, workers, crashed) as pool:
+        for item in items:
+            pool.submit(item)
+            if len(pool.pending) >= AHEAD * workers:
+                yield pool.next()
+        while pool.pending:
+            yield pool.next()
+
+
+class _Pool(Generic[T, R]):
+    """A process pool that is started afresh when one of its processes dies."""
+
+    def __init__(self, function: Callable[[T], R], workers: int, crashed: Callable[[T], R]) -> None:
+        self.function, self.workers, self.crashed = function, workers, crashed
+        self.pending: deque[tuple[T, Future[R] | None]] = deque()  # None: to be done alone
+        self.pool = _spawn(workers)
+
+    def __enter__(self) -> "_Pool[T, R]":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def submit(self, item: T) -> None:
+        try:
+            self.pending.append((item, self.pool.submit(self.function, item)))
+        except BrokenProcessPool:
+            self._restart()
+            self.pending.append((item, self.pool.submit(self.function, item)))
+
+    def next(self) -> R:
+        item, future = self.pending.popleft()
+        if future is not None:
+            try:
+                return future.result()
+            except BrokenProcessPool:
+                self._restart()
+        return self._alone(item)
+
+    def _restart(self) -> None:
+        """A new pool; what had not come back may hold the culprit and is done alone."""
+        self.pool.shutdown(cancel_futures=True)
+        self.pool = _spawn(self.workers)
+        self.pending = deque((item, future if _came_back(future) else None) for item, future in self.pending)
+
+    def _alone(self, item: T) -> R:
+        with _spawn(1) as pool:
+            try:
+                return pool.submit(self.function, item).result()
+            except BrokenProcessPool:
+                return self.crashed(item)
+
+
+def _came_back(future: "Future[R] | None") -> bool:
+    return future is not None and future.done() and not isinstance(future.exception(), BrokenProcessPool)
+
+
+def _spawn(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))

@@ -1,0 +1,132 @@
+"""Where photographs come from: a folder, an archive, Kaggle or the renderer, one file at a time."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks.archives import members
+from tasks.found import Found, SourceError, is_archive, is_hidden
+from tasks.kaggle import download
+
+Kind = Literal["folder", "archive", "kaggle", "renderer"]
+Photographs = Callable[[], Iterable[tuple[str, NDArray[np.uint8]]]]
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One source of photographs.
+
+    path: folder or archive; dataset: Kaggle's owner/name/versions/N; licence, credit: recorded with every
+    photo; limit: files at most, 0 = all; retries: further attempts when the network is to blame.
+    """
+
+    kind: Kind
+    path: str = ""
+    dataset: str = ""
+    licence: str = ""
+    credit: str = ""
+    limit: int = 0
+    retries: int = 5
+
+    @property
+    def title(self) -> str:
+        """What the column source_dataset says: the Kaggle handle or the name of the folder or archive."""
+        return self.dataset or Path(self.path).expanduser().resolve().name if self.path else self.dataset
+
+
+def find(source: SourceSpec, scratch: Path, photographs: Photographs | None = None) -> Iterator[Found]:
+    """Files of a source in stable order; `scratch` takes what must be unpacked, a file at a time.
+
+    photographs: for kind "renderer", gives (name, uint8 RGB picture (h, w, 3)) pairs.
+    Raises SourceError when the source is missing, unreadable, empty or refused.
+    """
+    files = islice(_open(source, scratch, photographs), source.limit or None)
+    first = next(files, None)
+    if first is None:
+        raise SourceError("source_empty", f"{_name(source)} holds no files; check source.path in the recipe")
+    yield first
+    yield from files
+
+
+def _open(source: SourceSpec, scratch: Path, photographs: Photographs | None) -> Iterator[Found]:
+    if source.kind == "kaggle":
+        return _folder(download(source.dataset, retries=source.retries))
+    if source.kind == "renderer":
+        if photographs is None:
+            raise SourceError(
+                "no_renderer", "kind = renderer needs the function that draws; pass photographs"
+            )
+        return _drawn(photographs, scratch)
+    path = Path(source.path).expanduser()
+    if "://" in source.path:
+        raise SourceError("remote_path", f"{source.path}: copy it to this machine and name the local path")
+    return _folder(path) if source.kind == "folder" else members(_existing_file(path), scratch)
+
+
+def _name(source: SourceSpec) -> str:
+    return source.path or source.dataset or source.kind
+
+
+def _existing_file(path: Path) -> Path:
+    if path.is_dir():
+        raise SourceError("not_an_archive", f"{path} is a folder; set source.kind to folder")
+    if not path.is_file():
+        raise SourceError("source_missing", f"no archive at {path}; check source.path in the recipe")
+    return path
+
+
+def _folder(root: Path) -> Iterator[Found]:
+    if root.is_file():
+        raise SourceError("not_a_folder", f"{root} is a file; set source.kind to archive")
+    if not root.is_dir():
+        raise SourceError("source_missing", f"no folder at {root}; check source.path in the recipe")
+    return _walk(root, root, frozenset())
+
+
+def _walk(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Found]:
+    here = os.path.realpath(folder)
+    if here in above:  # a link back to a folder above would never end
+        return
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        yield Found(_relative(root, folder), reason="unreadable", detail=f"folder: {error.strerror}")
+        return
+    for entry in entries:
+        if is_hidden(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _walk(root, Path(entry.path), above | {here})
+        else:
+            yield _file(_relative(root, Path(entry.path)), entry)
+
+
+def _file(name: str, entry: os.DirEntry[str]) -> Found:
+    if not entry.is_file():
+        kind = "a link that leads nowhere" if entry.is_symlink() else "a pipe, socket or device"
+        return Found(name, reason="special_file", detail=f"{kind}; remove it")
+    if is_archive(name):
+        return Found(
+            name, reason="nested_archive", detail="unpack it, or name it as source.path of kind archive"
+        )
+    return Found(name, Path(entry.path))
+
+
+def _relative(root: Path, path: Path) -> str:
+    name = path.relative_to(root).as_posix() if path != root else root.name
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _drawn(photographs: Photographs, scratch: Path) -> Iterator[Found]:
+    for index, (name, rgb) in enumerate(photographs()):
+        path = scratch / f"drawn-{index:08d}.png"
+        Image.fromarray(rgb).save(path, compress_level=1)
+        yield Found(name, path, temporary=True)
