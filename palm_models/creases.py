@@ -1,0 +1,237 @@
+"""Creases as curves in palm coordinates: principal lines, their branches, wrinkles and flexion creases of fingers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palm_models import priors
+from palm_models.controls import Value
+from palm_models.hand import Skeleton, palm_distance, rest
+
+Array = NDArray[np.float64]
+KNOTS = 5  # turns a crease is described by
+PALM_RIM = 0.01  # creases end this far from the outline of the palm
+
+
+@dataclass(frozen=True)
+class Crease:
+    """One crease of a right hand (a left hand is laid out the same way and mirrored when it is drawn).
+
+    Lengths in palm widths; origin between joints 5 and 17, x towards the thumb, y towards the wrist. The heading
+    turns by `turn` (degrees a palm width) at KNOTS equally distant places; depth 1 is a deep principal crease.
+    """
+
+    kind: str
+    x: float
+    y: float
+    heading: float
+    length: float
+    turn: tuple[float, ...]
+    depth: float
+    width: float
+    chain: float = 0.0  # distance of its two strands
+    wave: float = 0.0  # phase of chaining and of depth along the crease, radians
+    gap: float = -1.0  # where it is broken, as a share of its length; negative: nowhere
+    from_start: float = 0.0  # share of full depth at its beginning
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, JSON-able."""
+        return {**self.__dict__, "turn": list(self.turn)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Crease:
+        """The inverse of to_dict."""
+        return cls(**{**values, "turn": tuple(values["turn"])})
+
+
+def trace(crease: Crease, n: int = 48) -> Array:
+    """Points (n, 2) along a crease: the heading is the integral of the turns, the points that of the heading."""
+    s = np.linspace(0, 1, n)
+    turn = np.interp(s, np.linspace(0, 1, len(crease.turn)), crease.turn)
+    step = crease.length / (n - 1)
+    heading = np.radians(
+        crease.heading + np.concatenate([[0.0], np.cumsum((turn[1:] + turn[:-1]) / 2 * step)])
+    )
+    middle = (heading[1:] + heading[:-1]) / 2
+    x = crease.x + np.concatenate([[0.0], np.cumsum(np.cos(middle) * step)])
+    y = crease.y + np.concatenate([[0.0], np.cumsum(np.sin(middle) * step)])
+    return np.stack([x, y], axis=1)
+
+
+def profile(crease: Crease, n: int = 48) -> Array:
+    """Depth along a crease (n,): it tapers off, undulates, and vanishes where it is broken."""
+    s = np.linspace(0, 1, n)
+    rise = crease.from_start + (1 - crease.from_start) * np.clip(s / 0.18, 0, 1) ** 0.7
+    fall = np.clip((1 - s) / 0.35, 0, 1) ** 0.8
+    waves = 1 + 0.16 * np.sin(9 * s + crease.wave) + 0.09 * np.sin(23 * s + 2.7 * crease.wave)
+    open_ = 1.0 if crease.gap < 0 else np.clip(np.abs(s - crease.gap) / 0.035 - 0.3, 0, 1)
+    return np.asarray(crease.depth * rise * fall * waves * open_)
+
+
+def draw_creases(
+    traits: Mapping[str, Value], subject: np.random.Generator, hand: np.random.Generator
+) -> tuple[Crease, ...]:
+    """All creases of one palm. `subject` gives what both hands share, `hand` what only this one has."""
+    shared, own = subject.spawn(2), hand.spawn(3)
+    lines = _principal(traits, shared[0], own[0])
+    every = [*lines, *_branches(traits, lines, own[1]), *_wrinkles(traits, shared[1], own[2])]
+    return _keep_inside(every, rest(traits))
+
+
+def _keep_inside(creases: list[Crease], skeleton: Skeleton) -> tuple[Crease, ...]:
+    """Each crease cut to its longest run within the palm; those with less than a tenth of it left are dropped."""
+    points = np.stack([trace(crease) for crease in creases])
+    inside = palm_distance(skeleton, points) < -PALM_RIM
+    return tuple(
+        cut
+        for crease, line, run in zip(creases, points, inside, strict=True)
+        if (cut := _cut_to(crease, line, run))
+    )
+
+
+def _cut_to(crease: Crease, points: Array, inside: NDArray[np.bool_]) -> Crease | None:
+    if inside.all():
+        return crease
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(int), [0]])))
+    if len(edges) == 0:
+        return None
+    runs = edges.reshape(-1, 2)
+    first, end = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    if end - first < 6:
+        return None
+    s = np.linspace(first, end - 1, KNOTS) / (len(points) - 1)
+    turn = np.interp(s, np.linspace(0, 1, KNOTS), crease.turn)
+    to = points[first + 1] - points[first]
+    return replace(
+        crease,
+        x=float(points[first, 0]),
+        y=float(points[first, 1]),
+        heading=float(np.degrees(np.arctan2(to[1], to[0]))),
+        length=float(crease.length * (end - 1 - first) / (len(points) - 1)),
+        turn=tuple(turn.tolist()),
+    )
+
+
+def _principal(
+    traits: Mapping[str, Value], subject: np.random.Generator, hand: np.random.Generator
+) -> list[Crease]:
+    lines = []
+    for kind, line in priors.PRINCIPAL.items():
+        rho = priors.HAND_MEMORY
+        z = rho * subject.standard_normal(16) + np.sqrt(1 - rho**2) * hand.standard_normal(16)
+        u = hand.random(4)
+        if 0.5 * u[0] + 0.5 * subject.random() > _cut(line.chance) or (kind == "head" and traits["simian"]):
+            continue
+        lines.append(_line(kind, line, traits, z, u))
+    return lines
+
+
+def _cut(p: float) -> float:
+    # the mean of two uniform numbers is below this with probability p
+    return float(np.sqrt(p / 2) if p < 0.5 else 1 - np.sqrt((1 - p) / 2)) + (p >= 1)
+
+
+def _line(kind: str, line: priors.Line, traits: Mapping[str, Value], z: Array, u: Array) -> Crease:
+    def at(pair: tuple[float, float], i: int) -> float:
+        return pair[0] + pair[1] * float(z[i])
+
+    turns = _remember(z[6 : 6 + KNOTS])
+    wander = float(traits["waviness"])
+    simian = kind == "heart" and traits["simian"]
+    turn = tuple(
+        m * (0.2 if simian else 1) + sd * wander * t for (m, sd), t in zip(line.turn, turns, strict=True)
+    )
+    return Crease(
+        kind=kind,
+        x=at(line.x, 0),
+        y=at(line.y, 1),
+        heading=at(line.heading, 2),
+        length=max(0.15, at(line.length, 3) + (0.35 if simian else 0)),
+        turn=turn,
+        depth=max(0.12, at(line.depth, 4)) * float(traits["principal_depth"]),
+        width=max(0.35, at(line.width, 5)) * float(traits["principal_width"]),
+        chain=max(0.0, 0.006 * float(traits["chaining"]) * (1 + float(z[12]))) * (u[1] < 0.6),
+        wave=6.28 * u[2],
+        gap=0.25 + 0.6 * u[3] / 0.22 if u[3] < 0.22 else -1.0,
+        from_start=0.85 if line.depth[0] > 0.8 else 0.15,
+    )
+
+
+def _remember(z: Array) -> Array:
+    out = z.copy()
+    for i in range(1, len(z)):
+        out[i] = priors.TURN_MEMORY * out[i - 1] + np.sqrt(1 - priors.TURN_MEMORY**2) * z[i]
+    return out
+
+
+def _branches(traits: Mapping[str, Value], lines: list[Crease], rng: np.random.Generator) -> list[Crease]:
+    grown = []
+    for _ in range(int(traits["branches"])):
+        parent = lines[min(int(rng.random() * 4), len(lines) - 1)]
+        points = trace(parent)
+        at = min(int(rng.beta(2.2, 1.2) * 47), 46)
+        along = np.degrees(np.arctan2(*(points[at + 1] - points[at])[::-1]))
+        side = 1 if rng.random() < 0.5 else -1
+        grown.append(
+            Crease(
+                kind="branch",
+                x=float(points[at, 0]),
+                y=float(points[at, 1]),
+                heading=float(along + side * rng.uniform(10, 42)),
+                length=float(rng.lognormal(np.log(0.17), 0.5)),
+                turn=tuple(_remember(rng.normal(0, 50, KNOTS) - side * 20).tolist()),
+                depth=float(parent.depth * rng.uniform(0.25, 0.75)),
+                width=float(parent.width * rng.uniform(0.5, 0.85)),
+                wave=float(rng.uniform(0, 6.28)),
+                from_start=0.8,
+            )
+        )
+    return grown
+
+
+def _wrinkles(
+    traits: Mapping[str, Value], subject: np.random.Generator, hand: np.random.Generator
+) -> list[Crease]:
+    main = subject.uniform(0, 180, 3) + hand.normal(0, 12, 3)
+    fields = list(priors.WRINKLES.items())
+    tilt = subject.normal(0, 8, len(fields)) + hand.normal(0, 6, len(fields))
+    share = np.array([f.share for _, f in fields]) * subject.lognormal(0, 0.5, len(fields))
+    n = int(traits["wrinkles"])
+    which = hand.choice(len(fields), n, p=share / share.sum())
+    z, u = hand.standard_normal((n, 7 + KNOTS)), hand.random((n, 3))
+    wrinkles = []
+    for k, q, r in zip(which, z, u, strict=True):
+        kind, field = fields[k]
+        towards = main[int(r[0] * 3)] if field.heading is None else field.heading[0] + tilt[k]
+        wide = 0.0 if field.heading is None else field.heading[1]
+        wrinkles.append(_wrinkle(kind, field, traits, towards + wide * q[2], q, r))
+    return wrinkles
+
+
+def _wrinkle(
+    kind: str, field: priors.Field, traits: Mapping[str, Value], along: float, q: Array, r: Array
+) -> Crease:
+    width, spread = priors.WRINKLE_WIDTH
+    heading = along + float(traits["wrinkle_disorder"]) * q[3]
+    length = field.length * float(traits["wrinkle_length"]) * np.exp(priors.WRINKLE_LENGTH_SD * q[4])
+    back = np.radians(heading)
+    x, y = field.x[0] + field.x[1] * q[0], field.y[0] + field.y[1] * q[1]
+    return Crease(
+        kind=kind,
+        x=float(x - np.cos(back) * length / 2),
+        y=float(y - np.sin(back) * length / 2),
+        heading=float(heading),
+        length=float(min(length, 0.9)),
+        turn=tuple((_remember(q[7:]) * priors.WRINKLE_TURN * float(traits["waviness"])).tolist()),
+        depth=float(
+            min(1.0, field.depth * float(traits["wrinkle_depth"]) * np.exp(priors.WRINKLE_DEPTH_SD * q[5]))
+        ),
+        width=float(width * np.exp(spread * q[6])),
+        wave=float(6.28 * r[1]),
+        gap=float(0.2 + 0.6 * r[2] / 0.15) if r[2] < 0.15 else -1.0,
+    )

@@ -1,0 +1,212 @@
+"""Hand geometry: skeleton with 21 landmarks, its poses, its outline, and the way back from a pose to the resting hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palm_models.capture import Capture
+from palm_models.controls import Value
+
+Array = NDArray[np.float64]
+
+# Mean of 271 hands as MediaPipe's Hand Landmarker sees them (right hand, palm side; origin between joints 5 and 17,
+# unit their distance, x towards the thumb, y towards the wrist). Statistics of many people, nobody's hand.
+MEAN_HAND = np.array([
+    (-0.30, 1.30),
+    (0.264, 1.20), (0.757, 0.833), (1.096, 0.483), (1.39, 0.22),
+    (0.5, 0.0), (0.718, -0.555), (0.812, -0.895), (0.885, -1.20),
+    (0.170, -0.129), (0.312, -0.768), (0.394, -1.166), (0.457, -1.495),
+    (-0.161, -0.116), (-0.074, -0.710), (-0.008, -1.076), (0.060, -1.396),
+    (-0.5, 0.0), (-0.513, -0.470), (-0.500, -0.764), (-0.465, -1.042),
+])  # fmt: skip
+FINGERS = {"thumb": (1, 2, 3, 4), "index": (5, 6, 7, 8), "middle": (9, 10, 11, 12), "ring": (13, 14, 15, 16),
+           "little": (17, 18, 19, 20)}  # fmt: skip
+RADIUS = {
+    "thumb": 0.170,
+    "index": 0.148,
+    "middle": 0.150,
+    "ring": 0.141,
+    "little": 0.124,
+}  # at the first joint
+SPREAD = {
+    "thumb": 0.0,
+    "index": 1.0,
+    "middle": 0.25,
+    "ring": -0.35,
+    "little": -1.0,
+}  # degrees a degree of spread
+SWAY = {"thumb": 0.0, "index": 0.5, "middle": 1.0, "ring": 1.0, "little": 0.5}
+WEB = 21  # a point between thumb and index finger, see _helpers
+# The palm as round-ended wedges: two joints (or helper points) and the radius at either.
+KNUCKLES = (
+    22,
+    23,
+    24,
+    25,
+)  # helper points beyond the joints 5, 9, 13, 17, where the palm ends between the fingers
+PALM = (
+    (22, 0, 0.185, 0.29), (23, 0, 0.19, 0.29), (24, 0, 0.185, 0.28), (25, 0, 0.15, 0.24),
+    (22, 23, 0.185, 0.19), (23, 24, 0.19, 0.185), (24, 25, 0.18, 0.15),
+    (2, 1, 0.175, 0.28), (WEB, 1, 0.24, 0.26), (WEB, 5, 0.24, 0.19), (WEB, 2, 0.22, 0.17), (1, 0, 0.26, 0.26),
+)  # fmt: skip
+KNUCKLE_REACH = 0.15  # of the way to the next joint
+PALM_BLEND = 0.07  # rounding where the wedges of the palm meet
+WEB_BLEND = 0.05  # rounding where a finger leaves the palm
+PALM_ROUND = 0.16  # width of the rounded border of the palm
+SKIN_BLEND = 0.035  # how softly skin passes from one bone to the next
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Joints (21, 2) of a right hand in palm widths, and the radius (5, 4) of each finger at its joints."""
+
+    joints: Array
+    radii: Array
+
+
+def rest(traits: Mapping[str, Value]) -> Skeleton:
+    """The resting hand that an identity's traits describe, laid out as a right hand."""
+    joints = MEAN_HAND.copy()
+    for i in (0, 1, 2):
+        joints[i] = joints[i] * (1.0, float(traits["palm_length"]))
+    for name, chain in FINGERS.items():
+        own = float(traits[f"{name}_length"])
+        factor = own if name == "thumb" else own * float(traits["finger_length"])
+        start = 1 if name == "thumb" else 0
+        for k in range(start, 3):
+            bone = MEAN_HAND[chain[k + 1]] - MEAN_HAND[chain[k]]
+            joints[chain[k + 1]] = joints[chain[k]] + bone * factor
+    return Skeleton(joints, _radii(traits))
+
+
+def _radii(traits: Mapping[str, Value]) -> Array:
+    steps = np.linspace(0, 1, 4)
+    along = 1 - (1 - float(traits["taper"])) * steps
+    widths = np.array([RADIUS[name] for name in FINGERS]) * float(traits["finger_width"])
+    radii = widths[:, None] * along[None, :]
+    radii[0, :2] *= 1.05
+    return np.asarray(radii)
+
+
+def pose(skeleton: Skeleton, capture: Capture) -> Skeleton:
+    """The hand with fingers spread, swayed and bent, seen from straight above."""
+    joints = skeleton.joints.copy()
+    short = np.cos(np.radians(capture.bend * np.array([0.45, 0.9, 1.2])))
+    for name, chain in FINGERS.items():
+        turn = capture.spread * SPREAD[name] + capture.sway * SWAY[name] - capture.thumb * (name == "thumb")
+        for k in range(3):
+            share = (0.35, 1.0, 1.0)[k] if name == "thumb" else 1.0
+            bone = rotate(skeleton.joints[chain[k + 1]] - skeleton.joints[chain[k]], turn * share)
+            joints[chain[k + 1]] = joints[chain[k]] + bone * (short[k] if name != "thumb" else 1.0)
+    return Skeleton(joints, skeleton.radii)
+
+
+def rotate(points: Array, degrees: float) -> Array:
+    """Points (..., 2) turned about the origin; positive turns x towards y."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.asarray(points @ np.array([[c, s], [-s, c]]))
+
+
+def _wedge(points: Array, a: Array, b: Array, ra: float, rb: float) -> tuple[Array, Array]:
+    """Signed distance to a round-ended wedge (negative inside) and the place along it, 0 to 1."""
+    axis = b - a
+    t = np.clip((points - a) @ axis / max(float(axis @ axis), 1e-9), 0, 1)
+    gap = points - a - t[..., None] * axis
+    return np.sqrt((gap * gap).sum(axis=-1)) - (ra + (rb - ra) * t), t
+
+
+def _smooth_min(a: Array, b: Array, k: float) -> Array:
+    # Quilez's polynomial smooth minimum
+    h = np.clip(0.5 + 0.5 * (b - a) / k, 0, 1)
+    return np.asarray(b + (a - b) * h - k * h * (1 - h))
+
+
+def palm_distance(skeleton: Skeleton, points: Array) -> Array:
+    """Signed distance (...) to the palm without fingers and forearm, in palm widths, negative inside."""
+    joints = np.vstack([skeleton.joints, *_helpers(skeleton.joints)])
+    out: Array | None = None
+    for a, b, ra, rb in PALM:
+        d, _ = _wedge(points, joints[a], joints[b], ra, rb)
+        out = d if out is None else _smooth_min(out, d, PALM_BLEND)
+    assert out is not None
+    return out
+
+
+def _helpers(joints: Array) -> list[Array]:
+    web = (2 * joints[5] + 2 * joints[2] + joints[0]) / 5
+    return [web, *(joints[k] + KNUCKLE_REACH * (joints[k + 1] - joints[k]) for k in (5, 9, 13, 17))]
+
+
+def _forearm(skeleton: Skeleton, points: Array) -> Array:
+    wrist = (skeleton.joints[0] + skeleton.joints[1]) / 2
+    middle = (skeleton.joints[9] + skeleton.joints[13]) / 2
+    down = (wrist - middle) / np.linalg.norm(wrist - middle)
+    return _wedge(points, wrist, wrist + 1.6 * down, 0.46, 0.44)[0]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A posed hand at points (...): signed distance to its outline, back-mapped resting coordinates (..., 2),
+    finger (0 palm, 1 thumb … 5 little) and the roundness (0 rim … 1 crest) of what is seen."""
+
+    distance: Array
+    resting: Array
+    finger: NDArray[np.intp]
+    crest: Array
+
+
+def body(posed: Skeleton, skeleton: Skeleton, points: Array) -> Body:
+    """Where each point of a posed hand lies on the resting hand.
+
+    Every bone carries its skin rigidly (stretched along the bone where it is foreshortened); between bones the
+    skin blends by distance, and of two fingers that touch, the nearer one is seen.
+    """
+    palm = _smooth_min(palm_distance(posed, points), _forearm(posed, points), 0.12)
+    distance, finger = palm, np.zeros(palm.shape, np.intp)
+    crest = np.clip(-palm / PALM_ROUND, 0, 1)
+    resting = points.copy()
+    for i, chain in enumerate(FINGERS.values()):
+        d, back, rim = _finger(posed, skeleton, points, chain, i)
+        seen = d < np.where(finger == 0, palm, distance) + 0.0
+        toward = 1 / (1 + np.exp(np.clip((d - palm) / SKIN_BLEND, -40, 40)))
+        moved = points + toward[..., None] * (back - points)
+        resting = np.where((seen | (finger == 0) & (toward > 0.02))[..., None], moved, resting)
+        crest = np.where(seen, toward * rim + (1 - toward) * crest, crest)
+        finger = np.where(seen, i + 1, finger)
+        distance = np.minimum(distance, _smooth_min(d, palm, WEB_BLEND))
+    return Body(distance, resting, finger, crest)
+
+
+def _finger(
+    posed: Skeleton, skeleton: Skeleton, points: Array, chain: tuple[int, ...], row: int
+) -> tuple[Array, Array, Array]:
+    near: Array | None = None
+    total, back, rim = np.zeros(points.shape[:-1]), np.zeros(points.shape), np.zeros(points.shape[:-1])
+    for k in range(3):
+        a, b = posed.joints[chain[k]], posed.joints[chain[k + 1]]
+        tip = b + (0.0 if k < 2 else -0.02) * (b - a)
+        radii = skeleton.radii[row]
+        d, _ = _wedge(points, a, tip, float(radii[k]), float(radii[k + 1]))
+        weight = np.exp(-np.clip(d + 0.2, 0, 2) / SKIN_BLEND)
+        total += weight
+        back += weight[..., None] * _carry(
+            points, a, b, skeleton.joints[chain[k]], skeleton.joints[chain[k + 1]]
+        )
+        rim += weight * np.clip(-d / radii[k], 0, 1)
+        near = d if near is None else _smooth_min(near, d, 0.03)
+    assert near is not None
+    return near, back / (total + 1e-12)[..., None], rim / (total + 1e-12)
+
+
+def _carry(points: Array, a: Array, b: Array, rest_a: Array, rest_b: Array) -> Array:
+    """Points fixed to bone a→b taken to where the bone rests: along it stretched, across it rigid."""
+    axis, rest_axis = b - a, rest_b - rest_a
+    length, rest_length = float(np.linalg.norm(axis)), float(np.linalg.norm(rest_axis))
+    u, v = axis / length, rest_axis / rest_length
+    local = points - a
+    along, across = local @ u * (rest_length / length), local @ np.array([-u[1], u[0]])
+    return np.asarray(rest_a + along[..., None] * v + across[..., None] * np.array([-v[1], v[0]]))

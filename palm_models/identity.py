@@ -1,0 +1,110 @@
+"""Identity: everything that never changes about one synthetic hand, explicit and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from palm_models.controls import Value, draw
+from palm_models.creases import Crease, draw_creases
+from palm_models.frame import Hand
+from palm_models.marks import Mark, draw_marks
+from palm_models.priors import IDENTITY
+
+STAGE = 1  # first number of the spawn key of identities
+HANDS: tuple[Hand, Hand] = ("left", "right")
+CONTROLS: dict[str, str] = {name: prior.help for name, prior in IDENTITY.items()}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One hand of one subject. What each trait means and its unit: `CONTROLS`."""
+
+    seed: int
+    subject: int
+    hand: Hand
+    palm_length: float
+    finger_length: float
+    thumb_length: float
+    index_length: float
+    middle_length: float
+    ring_length: float
+    little_length: float
+    finger_width: float
+    taper: float
+    mounds: float
+    skin_tone: float
+    redness: float
+    mottling: float
+    mottle_size: float
+    veins: float
+    sheen: float
+    crease_pigment: float
+    grain: float
+    ridge_depth: float
+    ridge_period: float
+    ridge_angle: float
+    ridge_curl: float
+    principal_depth: float
+    principal_width: float
+    waviness: float
+    chaining: float
+    simian: bool
+    branches: int
+    wrinkles: int
+    wrinkle_depth: float
+    wrinkle_length: float
+    wrinkle_disorder: float
+    thenar_mesh: float
+    scars: int
+    moles: int
+    calluses: float
+    texture_seed: int
+    creases: tuple[Crease, ...]
+    marks: tuple[Mark, ...]
+
+    def scalars(self) -> dict[str, Value]:
+        """The traits that are one value each, for columns of a manifest."""
+        return {name: getattr(self, name) for name in IDENTITY}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, JSON-able."""
+        flat = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            **flat,
+            "creases": [crease.to_dict() for crease in self.creases],
+            "marks": [mark.to_dict() for mark in self.marks],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Identity:
+        """The inverse of to_dict."""
+        creases = tuple(Crease.from_dict(item) for item in values["creases"])
+        marks = tuple(Mark.from_dict(item) for item in values["marks"])
+        return cls(**{**values, "creases": creases, "marks": marks})
+
+
+def make_identity(seed: int, subject: int, hand: Hand, controls: Mapping[str, Any] | None = None) -> Identity:
+    """The identity at counter (seed, subject, hand); what both hands share comes from (seed, subject) alone.
+
+    Raises ValueError for a control that does not exist or a value it cannot have.
+    """
+    if hand not in HANDS or subject < 0:
+        raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and 'left' or 'right'")
+    common = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STAGE, subject)))
+    own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STAGE, subject, HANDS.index(hand))))
+    rho = np.array([prior.shared for prior in IDENTITY.values()])
+    z = rho * common.standard_normal(len(rho)) + np.sqrt(1 - rho**2) * own.standard_normal(len(rho))
+    traits = draw(IDENTITY, z, controls or {})
+    return Identity(
+        seed=seed,
+        subject=subject,
+        hand=hand,
+        texture_seed=int(own.integers(2**31)),
+        creases=draw_creases(traits, common, own),
+        marks=draw_marks(traits, own),
+        **traits,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,144 @@
+"""The way from a pixel of a view to the resting hand: placement, tilt, skin deformation and pose, undone in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from palm_models.capture import Capture
+from palm_models.frame import View, frame_matrix, transform
+from palm_models.hand import Body, Skeleton, body, pose, rest
+from palm_models.identity import Identity
+
+Array = NDArray[np.float64]
+Float = NDArray[np.float32]
+CAMERA = 5.0  # distance of the camera, palm widths
+STEPS = {
+    "palm": 24,
+    "hand": 96,
+}  # cells a side in which the way back is computed exactly; between them it is smooth
+SOFT_SPOTS = ((0.42, 0.55, 1.0), (0.0, -0.15, 0.5), (-0.45, 0.6, 0.4))  # x, y, extra mobility of skin
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Per pixel (size, size): resting coordinates (…, 2), signed distance to the outline (palm widths, negative
+    inside), finger number, roundness; landmarks (21, 2) in pixels; pixels a palm width; `mirror` for a left hand."""
+
+    resting: Float
+    distance: Float
+    finger: NDArray[np.uint8]
+    crest: Float
+    landmarks: Float
+    scale: float
+    mirror: bool
+    matrix: Array  # (3, 3) from the deformed plane of a right hand to pixels
+    posed: Skeleton
+
+
+def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
+    """The geometry of one capture of one identity in one view."""
+    skeleton = rest(identity.scalars())
+    posed = pose(skeleton, capture)
+    skin = Skin(capture)
+    flat = _deform(posed.joints, skin)
+    tilt = _tilt(capture, identity.hand == "left")
+    seen = _project(tilt, flat)
+    frame = _misplace(frame_matrix(seen, view, size), capture, size, 1.0 if view == "palm" else 0.4)
+    matrix = np.vstack([frame, [0, 0, 1]]) @ tilt
+    steps = STEPS[view] if view == "palm" else max(STEPS[view], size // 2)
+    ticks = np.linspace(0, size - 1, steps + 1)
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
+    plane = _project(np.linalg.inv(matrix), grid)
+    plane = plane - skin.shift(plane)
+    parts = body(posed, skeleton, plane)
+    return _assemble(parts, transform(seen, frame), matrix, size, identity.hand == "left", posed)
+
+
+def _assemble(parts: Body, landmarks: Float, matrix: Array, size: int, mirror: bool, posed: Skeleton) -> Warp:
+    fine = _refine(
+        np.dstack([parts.resting, parts.distance, parts.crest]).astype(np.float32), size, cv2.INTER_LINEAR
+    )
+    finger = _refine(parts.finger.astype(np.float32), size, cv2.INTER_NEAREST)
+    scale = float(np.linalg.norm(landmarks[5] - landmarks[17]))
+    return Warp(
+        resting=fine[..., :2],
+        distance=fine[..., 2],
+        finger=finger.astype(np.uint8),
+        crest=fine[..., 3],
+        landmarks=landmarks,
+        scale=scale,
+        mirror=mirror,
+        matrix=matrix,
+        posed=posed,
+    )
+
+
+def _refine(coarse: Float, size: int, how: int) -> Float:
+    k = (coarse.shape[0] - 1) / (size - 1)
+    scale = np.array([[k, 0, 0], [0, k, 0]])
+    out = cv2.warpAffine(
+        coarse, scale, (size, size), flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(out, np.float32)
+
+
+class Skin:
+    """The smooth displacement of skin in one capture: Gaussian bumps, larger where skin is loose."""
+
+    def __init__(self, capture: Capture) -> None:
+        rng = np.random.default_rng(capture.skin_seed)
+        wide, fine = 14, 26
+        self.at = np.stack(
+            [rng.uniform(-0.75, 0.85, wide + fine), rng.uniform(-0.45, 1.25, wide + fine)], axis=1
+        )
+        self.reach = np.concatenate([np.full(wide, 0.36), np.full(fine, 0.16)])
+        push = rng.standard_normal((wide + fine, 2)) * np.where(self.reach > 0.2, 1.0, 0.5)[:, None]
+        loose = np.ones(wide + fine)
+        for x, y, more in SOFT_SPOTS:
+            loose += more * np.exp(-((self.at - (x, y)) ** 2).sum(axis=1) / (2 * 0.3**2))
+        self.push = push * loose[:, None] * capture.deformation
+
+    def shift(self, points: Array) -> Array:
+        """Displacement (..., 2) of the skin seen at points (..., 2), in palm widths."""
+        flat = points.reshape(-1, 2)
+        square = (flat**2).sum(axis=1)[:, None] + (self.at**2).sum(axis=1) - 2 * flat @ self.at.T
+        return np.asarray((np.exp(-square / (2 * self.reach**2)) @ self.push).reshape(points.shape))
+
+
+def _deform(points: Array, skin: Skin) -> Array:
+    out = points
+    for _ in range(6):  # fixed point of out = points + shift(out)
+        out = points + skin.shift(out)
+    return out
+
+
+def _tilt(capture: Capture, mirror: bool) -> Array:
+    """Homography of the palm's plane turned about both axes and seen by a pinhole; a left hand is mirrored first."""
+    a, b = np.radians(capture.tilt_x), np.radians(capture.tilt_y)
+    turn_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    turn_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    turn = turn_y @ turn_x
+    flip = np.diag([-1.0 if mirror else 1.0, 1.0, 1.0])
+    return np.asarray(np.vstack([turn[0, [0, 1]], turn[1, [0, 1]], turn[2, [0, 1]] / CAMERA]) @ np.eye(2, 3) @ flip
+                      + np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1.0]]))  # fmt: skip
+
+
+def _project(matrix: Array, points: Array) -> Array:
+    out = points @ matrix[:, :2].T + matrix[:, 2]
+    return np.asarray(out[..., :2] / out[..., 2:])
+
+
+def _misplace(frame: Array, capture: Capture, size: int, share: float) -> Array:
+    """The frame as a detector would have placed it: turned, scaled and shifted about the centre of the view."""
+    angle = np.radians(capture.rotation * share)
+    factor = 1 + (capture.scale - 1) * share
+    c, s = factor * np.cos(angle), factor * np.sin(angle)
+    linear = np.array([[c, -s], [s, c]])
+    middle = np.full(2, (size - 1) / 2)
+    move = size * share * np.array([capture.shift_x, capture.shift_y])
+    shift = middle + move - linear @ middle
+    return np.hstack([linear @ frame[:, :2], (linear @ frame[:, 2] + shift)[:, None]])
