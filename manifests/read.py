@@ -1,0 +1,108 @@
+"""Opens a published version: by its folder, or by the dataset's folder and what LATEST names."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.layout import IDENTITIES, LATEST, MANIFEST
+from manifests.schema import IMAGE_COLUMN, SchemaError, read_metadata
+
+
+class DatasetError(RuntimeError):
+    """A folder that is no readable dataset; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A published version on disk."""
+
+    path: Path
+    metadata: dict[str, Any]  # schema_version, dataset, version, created_at, recipe_digest, content
+
+    def rows(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The manifest in label order, one row an image, without the images."""
+        return pq.read_table(self.path / MANIFEST, columns=columns and list(columns), partitioning=None)
+
+    def identities(self) -> pa.Table:
+        """One row an identity with its parameters, in label order."""
+        return pq.read_table(self.path / IDENTITIES, partitioning=None)
+
+    def images(self, rows: pa.Table) -> Iterator[bytes]:
+        """The encoded images of manifest rows, in their order; reads only the row groups that hold them.
+
+        Raises DatasetError naming sample and shard when one is not there.
+        """
+        opened: dict[str, _Shard] = {}
+        for sample, shard, row in zip(
+            *(rows[c].to_pylist() for c in ("sample_id", "shard", "row")), strict=True
+        ):
+            try:
+                if shard not in opened:
+                    opened = {shard: _Shard(inside(self.path, shard))}
+                yield opened[shard].image(row)
+            except (OSError, pa.ArrowException, IndexError) as error:
+                raise DatasetError(f"{sample}: cannot be read from {self.path / shard}: {error}") from error
+
+
+class _Shard:
+    """A data file of which the last used row group is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = pq.ParquetFile(path)
+        groups = (self.file.metadata.row_group(i).num_rows for i in range(self.file.num_row_groups))
+        self.starts = [0]
+        for count in groups:
+            self.starts.append(self.starts[-1] + count)
+        self.group, self.images = -1, pa.array([], pa.binary())
+
+    def image(self, row: int) -> bytes:
+        if not 0 <= row < self.starts[-1]:
+            raise IndexError(f"it has {self.starts[-1]} rows, not row {row}")
+        group = next(g for g, end in enumerate(self.starts[1:]) if row < end)
+        if group != self.group:
+            table = self.file.read_row_group(group, columns=[f"{IMAGE_COLUMN.name}.bytes"])
+            self.images = table[IMAGE_COLUMN.name].combine_chunks().field("bytes")
+            self.group = group
+        data: bytes = self.images[row - self.starts[group]].as_py()
+        return data
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file `name` of the version `root`. Raises DatasetError when it leaves the version."""
+    path = root / name
+    if Path(name).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+        raise DatasetError(f"{root}: the path {name!r} leaves the dataset; do not trust this copy")
+    return path
+
+
+def version_folder(path: Path | str) -> Path:
+    """The version at `path`, or the one that its LATEST names. Raises DatasetError when there is none."""
+    path = Path(path)
+    if (path / LATEST).is_file():
+        name = (path / LATEST).read_text(encoding="utf-8").strip()
+        if not name or name.startswith(".") or "/" in name or not (path / name).is_dir():
+            raise DatasetError(f"{path / LATEST} names {name!r}, which is no version in {path}")
+        return path / name
+    if not (path / MANIFEST).is_file():
+        raise DatasetError(f"{path}: neither a version (no {MANIFEST}) nor a dataset (no {LATEST})")
+    return path
+
+
+def open_dataset(path: Path | str) -> Dataset:
+    """The version at `path`, or the newest one of the dataset at `path`.
+
+    Raises DatasetError when there is none or it is damaged, SchemaError for an unknown schema version.
+    """
+    folder = version_folder(path)
+    try:
+        schema = pq.read_schema(folder / MANIFEST)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"{folder / MANIFEST}: damaged: {error}") from None
+    return Dataset(folder, read_metadata(str(folder / MANIFEST), schema))
+
+
+__all__ = ["Dataset", "DatasetError", "SchemaError", "inside", "open_dataset", "version_folder"]

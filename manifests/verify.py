@@ -1,0 +1,72 @@
+"""Rereads and rehashes a published version and names everything that is wrong with it."""
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+
+from manifests.findings import Findings
+from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, RECIPE
+from manifests.publish import file_sha256
+from manifests.read import DatasetError, inside, version_folder
+from manifests.verify_rows import check_rows
+
+CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
+
+
+def verify(path: Path | str) -> Findings:
+    """Check the version at `path` (or the newest one of the dataset at `path`), every byte of it.
+
+    Files against SHA256SUMS, images against their sha256, data shards against the manifest row by row,
+    labels and splits against the contract. Raises DatasetError when there is no version at `path`.
+    """
+    root = version_folder(path)
+    findings = Findings(root)
+    _check_files(root, findings)
+    try:
+        check_rows(root, findings)
+    except (ValueError, OSError, pa.ArrowException) as error:
+        findings.add(f"{MANIFEST}: cannot be read: {error}")
+    return findings
+
+
+def _check_files(root: Path, findings: Findings) -> None:
+    listed = _listed(root, findings)
+    present = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_symlink() or not p.is_dir()}
+    for name, file in sorted(present.items()):
+        if file.is_symlink() or not file.is_file():
+            findings.add(f"{name}: not a plain file, which a published version never holds")
+        elif name in listed:
+            findings.files += 1
+            findings.bytes += file.stat().st_size
+            if file_sha256(file) != listed[name]:
+                findings.add(f"{name}: its bytes are not those that were published")
+        elif name != CHECKSUMS:
+            findings.add(f"{name}: a foreign file, not published with this version")
+    for name in sorted({*listed, MANIFEST, IDENTITIES, RECIPE, CARD} - set(present)):
+        findings.add(f"{name}: missing")
+
+
+def _listed(root: Path, findings: Findings) -> dict[str, str]:
+    """Name and sha256 of every file in SHA256SUMS."""
+    try:
+        lines = (root / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        findings.add(f"{CHECKSUMS}: cannot be read: {error}")
+        return {}
+    listed = {}
+    for number, line in enumerate(lines, 1):
+        match = CHECKSUM_LINE.match(line)
+        if match and _is_inside(root, match[2]):
+            listed[match[2]] = match[1]
+        else:
+            findings.add(f"{CHECKSUMS}: line {number} is damaged or leaves the dataset: {line!r}")
+    return listed
+
+
+def _is_inside(root: Path, name: str) -> bool:
+    try:
+        inside(root, name)
+    except DatasetError:
+        return False
+    return True
