@@ -75,7 +75,7 @@ def estimate(recipe: Recipe) -> Estimate:
         recipe,
         images=d.identities * d.captures * len(d.views) * (1 + recipe.augment.copies),
         shard_count=shard_count,
-        workers=min(recipe.workers or os.cpu_count() or 1, shard_count),
+        workers=min(recipe.engine.workers or os.cpu_count() or 1, shard_count),
         seconds_per_image=seconds / (PROBES * len(d.views)),
         bytes_per_image=sum(sizes) / len(sizes),
         worker_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -41,7 +41,7 @@ def generate(
     failed = [s.name for s in planned if not _stage_of(stage, s).is_done()]
     if failed:
         names = ", ".join(failed)
-        raise RuntimeError(f"shards {names} lost their worker twice: fewer `workers` need less memory")
+        raise RuntimeError(f"shards {names} lost their worker twice: fewer engine.workers need less memory")
     return [_file_of(stage, s) for s in planned]
 
 
@@ -61,7 +61,7 @@ def _draw_all(
     report: Callable[[int], None],
     total: int,
 ) -> None:
-    workers = min(recipe.workers or os.cpu_count() or 1, len(missing))
+    workers = min(recipe.engine.workers or os.cpu_count() or 1, len(missing))
     finished = total - len(missing)
     # Spawned, one thread each: forked torch hangs, and OpenMP threads of several processes fight for cores.
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (recipe, checkpoint)) as pool:

@@ -83,7 +83,8 @@ def check(recipe: Recipe) -> Recipe:
     hand: Hand = recipe.dataset.hands[0]
     make_identity(recipe.seed, 0, hand, recipe.identity)
     make_capture(recipe.seed, 0, hand, 0, recipe.capture)
-    Augmenter([t.model_dump() for t in recipe.augment.transforms])
+    if recipe.augment.transforms:
+        Augmenter([t.model_dump() for t in recipe.augment.transforms])
     return recipe
 
 
@@ -102,14 +103,14 @@ def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
 
 def engine_options(recipe: Recipe) -> dict[str, Any]:
     """The recipe's engine fields as the engine takes them."""
-    return recipe.engine.model_dump(exclude={"name"})
+    return recipe.engine.model_dump(exclude={"name", "workers"})
 
 
 def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     """Names everything that determines the pictures of one identity, so not how many there are."""
     dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
     return digest_of(
-        recipe.seed, dataset, recipe.engine.model_dump(mode="json"), recipe.identity,
+        recipe.seed, dataset, recipe.engine.model_dump(mode="json", exclude={"workers"}), recipe.identity,
         recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest,
         code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py"),
     )  # fmt: skip

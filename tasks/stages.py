@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,20 @@ def ingest(recipe: Recipe, progress: Progress) -> Done | None:
     """The source's photographs in the work folder; None when the recipe needs none."""
     if not needs_photographs(recipe):
         return None
+    from tasks.drawn import drawn_photographs
     from tasks.ingest import ingest as step
-    from tasks.sources import SourceSpec, signature
+    from tasks.sources import SourceSpec
 
     source = SourceSpec(**recipe.source.model_dump(exclude={"identities", "captures"}))
-    digest = digest_of(recipe.source.model_dump(mode="json"), signature(source))
+    drawn = [recipe.seed, code_digest("palm_models")] if source.kind == "renderer" else []
+    digest = digest_of(recipe.source.model_dump(mode="json"), _listing(source.path), drawn)
     stage = Work(Path(recipe.work)).stage("photos", digest)
 
     def run() -> Mapping[str, Any]:
-        return step(source, stage.path, workers=recipe.workers, progress=progress).facts()
+        photographs = partial(drawn_photographs, recipe)
+        return step(
+            source, stage.path, workers=recipe.align.workers, photographs=photographs, progress=progress
+        ).facts()
 
     return _once(stage, run, "photos.parquet")
 
@@ -53,11 +59,10 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
     code = code_digest("palm_models/landmarks.py", "palm_models/frame.py", "tasks/align.py")
     digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)
     stage = Work(Path(recipe.work)).stage("aligned", digest)
-    options = recipe.align.model_dump(exclude={"workers"})
+    options = recipe.align.model_dump()
 
     def run() -> Mapping[str, Any]:
-        workers = recipe.align.workers or recipe.workers
-        return align_photos(table, stage.path, workers=workers, progress=progress, **options).facts()
+        return align_photos(table, stage.path, progress=progress, **options).facts()
 
     return _once(stage, run, "aligned.parquet", "align_rejects.parquet")
 
@@ -97,6 +102,13 @@ def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> lis
 def needs_photographs(recipe: Recipe) -> bool:
     """Photographs are fetched when there is a source: to train on, or to show beside what is made."""
     return recipe.source.kind != "none"
+
+
+def _listing(source: str) -> list[tuple[str, int, int]]:
+    """Name, size and time of a source's files: tells, without reading them, that they are as they were."""
+    path = Path(source)
+    files = [] if not source else sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
 
 
 def _once(stage: Stage, run: Callable[[], Mapping[str, Any]], *files: str) -> Done:

@@ -1,0 +1,37 @@
+"""The flow `align-palms`: the palms of a folder, an archive or a Kaggle dataset, aligned into a folder."""
+
+import shutil
+from pathlib import Path
+
+from prefect import flow
+
+from flows.steps import align, ingest
+from manifests.recipe import Recipe, parse
+
+
+@flow(name="align-palms")
+def align_palms(source: str, out: Path, size: int = 256, workers: int = 0) -> str:
+    """Align the palms of `source` at `size` pixels into `out`/aligned.parquet and return the accounting.
+
+    Raises RecipeError or SourceError when the source cannot be read.
+    """
+    plan = recipe_of(source, out, size, workers)
+    photos = ingest(plan)
+    palms = align(plan, photos)
+    assert palms is not None  # this recipe always has a source
+    for name in ("aligned.parquet", "align_rejects.parquet"):
+        shutil.copyfile(palms.path / name, out / name)
+    return f"{palms.facts['accounting']}\n{out / 'aligned.parquet'}"
+
+
+def recipe_of(source: str, out: Path, size: int, workers: int) -> Recipe:
+    """A recipe with nothing but this source: the kind is told by what the name looks like."""
+    if "/versions/" in source and not Path(source).exists():
+        where = {"kind": "kaggle", "dataset": source}
+    else:
+        where = {"kind": "folder" if Path(source).is_dir() else "archive", "path": source}
+    work = str(out / ".palmforge")
+    return parse(
+        {"name": "align", "work": work, "source": where, "align": {"size": size, "workers": workers}},
+        where=source,
+    )

@@ -1,0 +1,52 @@
+"""The steps, each lifted to a Prefect task once, with its progress shown."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.progress import progress
+from manifests.recipe import Recipe
+from tasks import publish as publishing
+from tasks import stages
+from tasks.stages import Done
+
+# Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.
+# No retries here: network and dead workers are retried inside the steps, where the reason is known.
+
+
+@task(cache_policy=NO_CACHE, task_run_name="ingest")
+def ingest(recipe: Recipe) -> Done | None:
+    """Photographs into the work folder."""
+    with progress("ingest") as report:
+        return stages.ingest(recipe, report)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="align")
+def align(recipe: Recipe, photos: Done | None) -> Done | None:
+    """Photographs to aligned palms."""
+    with progress("align") as report:
+        return stages.align(recipe, photos, report)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="train")
+def train(recipe: Recipe, palms: Done | None) -> Done | None:
+    """Aligned palms to a checkpoint."""
+    with progress("train") as report:
+        return stages.train(recipe, palms, report)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="generate")
+def generate(recipe: Recipe, checkpoint: Done | None) -> list[Path]:
+    """Identities and captures to shards."""
+    with progress("generate") as report:
+        return stages.generate(recipe, checkpoint, report)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="publish")
+def publish(
+    recipe: Recipe, shards: list[Path], photos: Done | None, palms: Done | None, checkpoint: Done | None
+) -> Path:
+    """Shards to a version that readers see."""
+    with progress("publish") as report:
+        return publishing.publish_dataset(recipe, shards, photos, palms, checkpoint, report)

@@ -1,0 +1,59 @@
+"""Publishes the shards of a recipe as a version, with its contact sheet and its report."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from manifests.card import CardFacts
+from manifests.publish import publish
+from manifests.recipe import Recipe
+from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
+from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
+from tasks.report import write_pictures_and_report
+from tasks.stages import Done
+
+
+def publish_dataset(
+    recipe: Recipe,
+    shards: Sequence[Path],
+    photos: Done | None,
+    palms: Done | None,
+    checkpoint: Done | None,
+    progress: Callable[[int, int], None],
+) -> Path:
+    """The folder of the version that now holds `shards`; the one that is there when nothing changed.
+
+    Raises PublishError when it cannot be written; nothing is left half-published then.
+    """
+    progress(0, 1)
+    stages = {"ingest": photos, "align": palms, "train": checkpoint}
+    version = publish(
+        shards,
+        Path(recipe.out),
+        recipe.name,
+        recipe_toml=recipe.to_toml(),
+        recipe_digest=recipe.digest(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        card=card_facts(recipe, checkpoint),
+        finish=partial(write_pictures_and_report, recipe=recipe, stages=stages),
+        version=recipe.dataset.version,
+    )
+    progress(1, 1)
+    return version.path
+
+
+def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
+    """What the card says that the shards do not know."""
+    helps = {f"identity_{k}": v for k, v in IDENTITY_CONTROLS.items()}
+    helps |= {f"capture_{k}": v for k, v in CAPTURE_CONTROLS.items()}
+    learned = (checkpoint.facts if checkpoint else {}) or {}
+    source = recipe.source if recipe.train.checkpoint == "train" else None
+    return CardFacts(
+        engine=recipe.engine.name,
+        checkpoint=checkpoint.digest if checkpoint else "",
+        source_dataset=(source.dataset or source.path) if source else str(learned.get("source_dataset", "")),
+        source_license=source.licence if source else str(learned.get("source_license", "")),
+        source_credit=source.credit if source else str(learned.get("source_credit", "")),
+        parameters=helps,
+    )

@@ -1,0 +1,105 @@
+"""The whole flow on drawn palms: it publishes, resumes after kill -9, grows, and skips what is done."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from manifests.recipe import load
+from manifests.verify import verify
+from tasks import stages
+from tasks.generate import generate
+from tasks.work import Work
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+def images(version):
+    """Bytes of every image of a published version, by sample."""
+    files = sorted((Path(version) / "data").glob("*.parquet"))
+    rows = pd.concat(pd.read_parquet(f, columns=["sample_id", "image"]) for f in files)
+    return {sample: image["bytes"] for sample, image in zip(rows["sample_id"], rows["image"], strict=True)}
+
+
+def shard_images(paths):
+    """Bytes of every image in shards of the work folder, by sample."""
+    rows = pd.concat(pd.read_parquet(p, columns=["sample_id", "image"]) for p in paths)
+    return {sample: image["bytes"] for sample, image in zip(rows["sample_id"], rows["image"], strict=True)}
+
+
+def test_flow_publishes_a_version_that_verifies(prefect_server, write_recipe):
+    from flows.build_dataset import build_dataset
+
+    recipe = write_recipe(augment={"copies": 1, "transforms": [{"name": "GaussNoise"}]})
+    version = Path(build_dataset(str(recipe)))
+    assert verify(version).ok, str(verify(version))
+    rows = pd.read_parquet(version / "manifest.parquet")
+    assert len(rows) == 6 * 2 * 2 and rows["label"].nunique() == 6
+    assert rows["augmented"].sum() == 12 and rows["synthetic"].all()
+    assert (version.parent / "LATEST").read_text().strip() == version.name
+    again = Path(build_dataset(str(recipe)))
+    assert again == version
+
+
+def test_more_identities_and_captures_change_no_earlier_image(write_recipe):
+    small = load(write_recipe())
+    large = load(write_recipe(), ["dataset.identities=9", "dataset.captures=3", "engine.workers=2"])
+    quiet = lambda done, total: None  # noqa: E731
+    before = shard_images(generate(small, Work(Path(small.work)), None, "", quiet))
+    after = shard_images(generate(large, Work(Path(large.work)), None, "", quiet))
+    assert len(after) == 27 and all(after[sample] == data for sample, data in before.items())
+
+
+def test_growing_reuses_the_shards_that_are_whole(write_recipe):
+    small, large = load(write_recipe()), load(write_recipe(), ["dataset.identities=8"])
+    said = []
+    first = generate(small, Work(Path(small.work)), None, "", lambda done, total: None)
+    times = {p: p.stat().st_mtime_ns for p in first}
+    second = generate(large, Work(Path(large.work)), None, "", lambda done, total: said.append((done, total)))
+    assert second[:3] == first and said[0] == (3, 4)
+    assert all(p.stat().st_mtime_ns == t for p, t in times.items())
+
+
+def test_a_damaged_shard_is_drawn_again(write_recipe):
+    recipe = load(write_recipe())
+    quiet = lambda done, total: None  # noqa: E731
+    paths = stages.generate(recipe, None, quiet)
+    whole = paths[1].read_bytes()
+    paths[1].write_bytes(whole[: len(whole) // 2])
+    assert stages.generate(recipe, None, quiet)[1].read_bytes() == whole
+
+
+def run_cli(recipe, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-c", "from flows.cli import main; main()", "build", str(recipe)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def test_killed_in_the_middle_and_run_again_gives_the_same_dataset(tmp_path, write_recipe):
+    home = {"PREFECT_HOME": str(tmp_path / "prefect")}
+    size = {"identities": 40, "captures": 4, "size": 96, "shard_identities": 2}
+    cut = write_recipe("cut", dataset=size, work=str(tmp_path / "work-cut"))
+    running = run_cli(cut, **home)
+    deadline = time.monotonic() + 180
+    while not list((tmp_path / "work-cut").glob("shards/*/*/DONE.json")):
+        assert time.monotonic() < deadline and running.poll() is None, running.stdout.read()
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "out" / "cut" / "LATEST").exists()
+    again = run_cli(cut, **home)
+    output = again.communicate(timeout=300)[0].decode()
+    assert again.returncode == 0, output
+    undisturbed = load(write_recipe("cut", dataset=size, work=str(tmp_path / "work-whole")))
+    wanted = shard_images(stages.generate(undisturbed, None, lambda done, total: None))
+    version = tmp_path / "out" / "cut" / (tmp_path / "out" / "cut" / "LATEST").read_text().strip()
+    assert images(version) == wanted
