@@ -19,7 +19,9 @@ HANDS = ("left", "right")
 CREATED = "2026-11-23T02:00:00+00:00"
 
 
-def row(subject: int, hand: str, capture: int, *, size: int = 16, image_format: Any = "png") -> dict[str, Any]:
+def row(
+    subject: int, hand: str, capture: int, *, size: int = 16, image_format: Any = "png"
+) -> dict[str, Any]:
     """One row of a shard; the picture is random, a function of its place in the dataset."""
     rng = np.random.default_rng([subject, HANDS.index(hand), capture])
     data = encode(rng.integers(0, 256, (size, size, 3), np.uint8), image_format)
@@ -60,7 +62,9 @@ def write_shard(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     return path
 
 
-def make_shards(folder: Path, subjects: int = 10, captures: int = 3, per_shard: int = 4, **options: Any) -> list[Path]:
+def make_shards(
+    folder: Path, subjects: int = 10, captures: int = 3, per_shard: int = 4, **options: Any
+) -> list[Path]:
     """Shards of `per_shard` subjects, both hands each."""
     shards = []
     for first in range(0, subjects, per_shard):
@@ -81,6 +85,8 @@ def publish_shards(shards: Sequence[Path], out: Path, **options: Any) -> Version
         "recipe_toml": recipe.to_toml(),
         "recipe_digest": recipe.digest(),
         "created_at": CREATED,
-        "card": CardFacts(source_dataset="someone/palms/versions/1", source_license="CC0", source_credit="Someone"),
+        "card": CardFacts(
+            source_dataset="someone/palms/versions/1", source_license="CC0", source_credit="Someone"
+        ),
     }
     return publish(shards, out, "palms", **{**settings, **options})

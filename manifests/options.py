@@ -1,0 +1,33 @@
+"""Writes the table of a recipe's options into datasets/README.md, from the fields themselves."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from manifests.layout import atomic_write
+from manifests.recipe import leaves
+
+START, END = "<!-- options -->\n", "<!-- /options -->"
+
+
+def options_table() -> str:
+    """Every option with default and meaning as a Markdown table."""
+    lines = [f"| `{leaf.name}` | {_shown(leaf.default)} | {leaf.description} |" for leaf in leaves()]
+    return "\n".join(["| option | default | meaning |", "|---|---|---|", *lines]) + "\n"
+
+
+def _shown(default: Any) -> str:
+    return "" if default in (None, "", (), {}) else f"`{json.dumps(default)}`"
+
+
+def with_table(text: str) -> str:
+    """`text` with the table between its two marks."""
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}{options_table()}{END}{after}"
+
+
+if __name__ == "__main__":
+    readme = Path(sys.argv[1])
+    atomic_write(readme, with_table(readme.read_text(encoding="utf-8")).encode())
