@@ -128,7 +128,15 @@ def _principal(
         if 0.5 * u[0] + 0.5 * subject.random() > _cut(line.chance) or (kind == "head" and traits["simian"]):
             continue
         lines.append(_line(kind, line, traits, z, u))
-    return lines
+    return _parted(lines)
+
+
+def _parted(lines: list[Crease]) -> list[Crease]:
+    """The life crease begins at the head crease or nearer to the thumb, never beyond it."""
+    head = next((c for c in lines if c.kind == "head"), None)
+    if head is None:
+        return lines
+    return [replace(c, y=max(c.y, head.y + 0.008)) if c.kind == "life" else c for c in lines]
 
 
 def _cut(p: float) -> float:

@@ -32,7 +32,7 @@ IDENTITY: dict[str, Prior] = {
     "grain": lognormal("depth of fine isotropic skin grain", 1.0, 0.4, 0.1, 3.0, shared=0.9),
     # ridges
     "ridge_depth": lognormal("depth of the friction ridges", 1.0, 0.5, 0.1, 4.0, shared=0.9),
-    "ridge_period": uniform("distance of visible ridges", 0.018, 0.032, shared=0.9),
+    "ridge_period": uniform("distance of visible ridges", 0.011, 0.028, shared=0.9),
     "ridge_angle": normal("mean direction of ridges, degrees", 0.0, 35.0, -90.0, 90.0, shared=0.5),
     "ridge_curl": lognormal("how much the ridge flow turns over the palm", 0.7, 0.35, 0.1, 2.0, shared=0.5),
     # creases
@@ -42,14 +42,14 @@ IDENTITY: dict[str, Prior] = {
     "chaining": lognormal("how much principal creases split into strands", 0.6, 0.6, 0.0, 2.5, shared=0.8),
     "simian": chance("heart and head crease are one", 0.04, shared=0.6),
     "branches": count("side branches of the principal creases", 7.0, 25, shared=0.7),
-    "wrinkles": count("wrinkles beside the principal creases", 62.0, 140, shared=0.8),
-    "wrinkle_depth": lognormal("median depth of wrinkles", 0.30, 0.35, 0.08, 0.8, shared=0.9),
+    "wrinkles": count("wrinkles beside the principal creases", 78.0, 160, shared=0.8),
+    "wrinkle_depth": lognormal("median depth of wrinkles", 0.26, 0.35, 0.08, 0.8, shared=0.9),
     "wrinkle_length": lognormal("median length of wrinkles", 0.20, 0.25, 0.08, 0.4, shared=0.8),
     "wrinkle_disorder": uniform(
         "spread of wrinkle directions about the dominant ones, degrees", 6.0, 28.0, shared=0.6
     ),
     "thenar_mesh": lognormal(
-        "depth of criss-cross lines on the ball of the thumb", 0.5, 0.7, 0.0, 2.5, shared=0.9
+        "depth of criss-cross lines, most on the ball of the thumb", 0.8, 0.6, 0.0, 2.5, shared=0.9
     ),
     # marks
     "scars": count("scars on the palm side", 0.35, 8, shared=0.0),
@@ -71,10 +71,10 @@ CAPTURE: dict[str, Prior] = {
     "thumb": normal("thumb abduction added to the resting hand, degrees", 0.0, 9.0, -28.0, 22.0),
     "bend": lognormal("bend of the fingers towards the camera, degrees", 10.0, 0.5, 0.0, 40.0),
     # skin
-    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.014, 0.4, 0.0, 0.05),
+    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.017, 0.4, 0.0, 0.05),
     "stretch": uniform("stretch of the skin: 0 loose with deep wrinkles, 1 taut with closed ones", 0.0, 1.0),
     "stretch_angle": uniform("direction in which the skin is stretched, degrees", 0.0, 180.0),
-    "fading": lognormal("how unevenly creases show over the palm", 0.35, 0.5, 0.0, 1.0),
+    "fading": lognormal("how unevenly creases show over the palm", 0.25, 0.5, 0.0, 1.0),
     "principal_gain": lognormal("visibility of the principal creases, as a factor", 1.0, 0.2, 0.4, 1.8),
     "texture_gain": lognormal("visibility of ridges and grain, as a factor", 0.9, 0.5, 0.0, 3.0),
     "flush": normal("blood in the skin: added CIELAB a*", 0.0, 2.0, -6.0, 8.0),
@@ -126,16 +126,16 @@ class Line:
 
 PRINCIPAL: dict[str, Line] = {
     "heart": Line(
-        (-0.60, 0.03), (0.16, 0.055), (2, 9), (0.90, 0.13),
-        ((-4, 30), (-12, 30), (-28, 35), (-38, 45), (-45, 70)), (1.0, 0.18), (1.0, 0.2),
+        (-0.61, 0.02), (0.185, 0.055), (-16, 8), (0.92, 0.14),
+        ((8, 25), (-6, 25), (-24, 28), (-46, 38), (-62, 60)), (1.0, 0.18), (1.0, 0.2),
     ),
     "head": Line(
-        (0.60, 0.03), (0.13, 0.05), (186, 10), (0.98, 0.15),
-        ((-42, 45), (-36, 35), (-26, 32), (-18, 35), (-10, 60)), (0.9, 0.18), (0.95, 0.2),
+        (0.61, 0.03), (0.16, 0.045), (174, 8), (0.98, 0.16),
+        ((-14, 35), (-30, 28), (-36, 26), (-36, 30), (-30, 55)), (0.9, 0.18), (0.95, 0.2),
     ),
     "life": Line(
-        (0.62, 0.03), (0.17, 0.055), (182, 12), (1.15, 0.12),
-        ((-62, 40), (-70, 35), (-52, 30), (-34, 30), (-22, 40)), (1.0, 0.18), (1.05, 0.2),
+        (0.62, 0.03), (0.22, 0.05), (170, 10), (1.12, 0.12),
+        ((-92, 35), (-96, 28), (-80, 26), (-56, 28), (-30, 40)), (1.0, 0.18), (1.05, 0.2),
     ),
     "fate": Line(
         (-0.02, 0.09), (0.82, 0.10), (-82, 9), (0.55, 0.2),
@@ -176,10 +176,10 @@ WRINKLES: dict[str, Field] = {
     "thenar_long": Field(0.08, (0.26, 0.16), (0.60, 0.15), (112, 14), 1.5, 0.9),
     "web": Field(0.10, (0.58, 0.05), (0.42, 0.09), (190, 38), 0.85, 1.5),
     "hypothenar": Field(0.08, (-0.48, 0.08), (0.55, 0.22), (10, 18), 0.7, 0.9),
-    "finger_base": Field(0.10, (0.03, 0.32), (-0.12, 0.06), (-88, 18), 0.5, 0.9),
+    "finger_base": Field(0.10, (0.03, 0.32), (-0.10, 0.06), (-88, 18), 0.6, 0.55),
     "heel": Field(0.06, (0.05, 0.25), (0.95, 0.10), (175, 25), 1.0, 0.9),
 }
 WRINKLE_LENGTH_SD = 0.55  # log-sd of wrinkle length about the identity's median
-WRINKLE_DEPTH_SD = 0.55  # log-sd of wrinkle depth
-WRINKLE_WIDTH = (0.0085, 0.35)  # median in palm widths, log-sd
-WRINKLE_TURN = 45.0  # sd of the turn, degrees a palm width
+WRINKLE_DEPTH_SD = 0.65  # log-sd of wrinkle depth
+WRINKLE_WIDTH = (0.0080, 0.35)  # median in palm widths, log-sd
+WRINKLE_TURN = 110.0  # sd of the turn, degrees a palm width

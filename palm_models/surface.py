@@ -27,6 +27,7 @@ DETAIL = {
 }  # pixels a palm width of the surface for each pixel of the view's side, at least
 DIRECTIONS = 3  # groups of wrinkles by direction, which stretched skin closes or opens together
 SIGMAS = (0.62, 0.9, 1.3, 1.9, 2.8, 4.1, 6.0)  # widths that lines are drawn with, in surface pixels
+WANDER = 0.0045  # sideways wander of lines, palm widths
 VISIBLE = 0.42  # standard deviation of a line's profile as a share of its visible width
 
 
@@ -49,7 +50,9 @@ def surface(identity: Identity, view: View, size: int) -> Surface:
     shape = (int((y1 - y0) * density), int((x1 - x0) * density))
     rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed))
     canvas = Canvas(shape, (x0, y0), density)
-    lines = np.dstack([_principal(identity, canvas, rng), *_wrinkles(identity, canvas)])
+    lines = _wander(
+        np.dstack([_principal(identity, canvas, rng), *_wrinkles(identity, canvas)]), identity, canvas, rng
+    )
     folds = cv2.GaussianBlur(lines[..., 0], (0, 0), 0.022 * density)
     return Surface(
         lines=lines,
@@ -131,7 +134,7 @@ def _principal(identity: Identity, canvas: Canvas, rng: np.random.Generator) -> 
     chosen = [c for c in identity.creases if c.kind in PRINCIPAL]
     chosen += flexion_creases(identity, rest(identity.scalars()))
     rough = cv2.GaussianBlur(rng.standard_normal(canvas.shape, dtype=np.float32), (0, 0), 1.6)
-    return np.asarray(draw_lines(chosen, canvas, 48) * np.clip(1 + 0.9 * rough, 0.5, 1.4), np.float32)
+    return np.asarray(draw_lines(chosen, canvas, 48) * np.clip(1 + 0.6 * rough, 0.5, 1.4), np.float32)
 
 
 def _wrinkles(identity: Identity, canvas: Canvas) -> list[Float]:
@@ -140,6 +143,19 @@ def _wrinkles(identity: Identity, canvas: Canvas) -> list[Float]:
         if crease.kind not in PRINCIPAL:
             groups[int(round((crease.heading % 180) / 180 * DIRECTIONS)) % DIRECTIONS].append(crease)
     return [draw_lines(group, canvas, 14) for group in groups]
+
+
+def _wander(lines: Float, identity: Identity, canvas: Canvas, rng: np.random.Generator) -> Float:
+    """Lines pushed aside by the grain of the skin they cross, as no drawn curve is."""
+    h, w = canvas.shape
+    at = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    for cell, share in ((0.14, 1.0), (0.05, 0.5)):
+        cells = (int(h / (cell * canvas.density)) + 2, int(w / (cell * canvas.density)) + 2)
+        push = WANDER * share * identity.waviness * canvas.density
+        at = [a + push * ridges.upsample(rng.standard_normal(cells, np.float32), canvas.shape) for a in at]
+    return np.asarray(
+        cv2.remap(lines, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _texture(identity: Identity, canvas: Canvas, rng: np.random.Generator) -> list[Float]:
@@ -151,7 +167,7 @@ def _texture(identity: Identity, canvas: Canvas, rng: np.random.Generator) -> li
     angles = (float(rng.uniform(20, 60)), float(rng.uniform(100, 160)))
     net = ridges.mesh(rng, small, max(0.032 * unit, 3.0), angles)
     fine = ridges.grain(rng, small, max(0.022 * unit, 2.0))
-    ball = 0.25 + canvas.spot(0.42, 0.62, 0.26)
+    ball = 0.35 + canvas.spot(0.42, 0.62, 0.26)
     return [ridges.upsample(net, canvas.shape) * ball, ridges.upsample(flow, canvas.shape),
             ridges.upsample(fine, canvas.shape)]  # fmt: skip
 
