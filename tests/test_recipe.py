@@ -1,3 +1,5 @@
+"""Recipes are refused with what would be right, and named by what determines their pictures."""
+
 import hashlib
 import tomllib
 from pathlib import Path
