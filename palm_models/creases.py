@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,28 +50,40 @@ class Crease:
         return cls(**{**values, "turn": tuple(values["turn"])})
 
 
-def trace(crease: Crease, n: int = 48) -> Array:
-    """Points (n, 2) along a crease: the heading is the integral of the turns, the points that of the heading."""
-    s = np.linspace(0, 1, n)
-    turn = np.interp(s, np.linspace(0, 1, len(crease.turn)), crease.turn)
-    step = crease.length / (n - 1)
-    heading = np.radians(
-        crease.heading + np.concatenate([[0.0], np.cumsum((turn[1:] + turn[:-1]) / 2 * step)])
+def trace(creases: Sequence[Crease], n: int = 48) -> Array:
+    """Points (creases, n, 2): the heading is the integral of the turns, the points that of the heading."""
+    length = np.array([c.length for c in creases])[:, None]
+    turn = np.array([c.turn for c in creases]) @ _between(n)
+    step = length / (n - 1)
+    heading = np.array([c.heading for c in creases])[:, None] + _integral((turn[:, 1:] + turn[:, :-1]) / 2 * step)
+    middle = np.radians((heading[:, 1:] + heading[:, :-1]) / 2)
+    x = np.array([c.x for c in creases])[:, None] + _integral(np.cos(middle) * step)
+    y = np.array([c.y for c in creases])[:, None] + _integral(np.sin(middle) * step)
+    return np.stack([x, y], axis=2)
+
+
+@cache
+def _between(n: int) -> Array:
+    """Weights (KNOTS, n) of linear interpolation between the knots."""
+    at, knots = np.linspace(0, 1, n), np.linspace(0, 1, KNOTS)
+    return np.stack([np.interp(at, knots, unit) for unit in np.eye(KNOTS)])
+
+
+def _integral(steps: Array) -> Array:
+    return np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
+
+
+def profile(creases: Sequence[Crease], n: int = 48) -> Array:
+    """Depth (creases, n) along each crease: it tapers off, undulates, and vanishes where it is broken."""
+    start, wave, gap, depth = (
+        np.array([getattr(c, name) for c in creases])[:, None] for name in ("from_start", "wave", "gap", "depth")
     )
-    middle = (heading[1:] + heading[:-1]) / 2
-    x = crease.x + np.concatenate([[0.0], np.cumsum(np.cos(middle) * step)])
-    y = crease.y + np.concatenate([[0.0], np.cumsum(np.sin(middle) * step)])
-    return np.stack([x, y], axis=1)
-
-
-def profile(crease: Crease, n: int = 48) -> Array:
-    """Depth along a crease (n,): it tapers off, undulates, and vanishes where it is broken."""
     s = np.linspace(0, 1, n)
-    rise = crease.from_start + (1 - crease.from_start) * np.clip(s / 0.18, 0, 1) ** 0.7
+    rise = start + (1 - start) * np.clip(s / 0.18, 0, 1) ** 0.7
     fall = np.clip((1 - s) / 0.35, 0, 1) ** 0.8
-    waves = 1 + 0.16 * np.sin(9 * s + crease.wave) + 0.09 * np.sin(23 * s + 2.7 * crease.wave)
-    open_ = 1.0 if crease.gap < 0 else np.clip(np.abs(s - crease.gap) / 0.035 - 0.3, 0, 1)
-    return np.asarray(crease.depth * rise * fall * waves * open_)
+    waves = 1 + 0.16 * np.sin(9 * s + wave) + 0.09 * np.sin(23 * s + 2.7 * wave)
+    whole = np.where(gap < 0, 1.0, np.clip(np.abs(s - gap) / 0.035 - 0.3, 0, 1))
+    return np.asarray(depth * rise * fall * waves * whole)
 
 
 def draw_creases(
@@ -85,7 +98,7 @@ def draw_creases(
 
 def _keep_inside(creases: list[Crease], skeleton: Skeleton) -> tuple[Crease, ...]:
     """Each crease cut to its longest run within the palm; those with less than a tenth of it left are dropped."""
-    points = np.stack([trace(crease) for crease in creases])
+    points = trace(creases)
     inside = palm_distance(skeleton, points) < -PALM_RIM
     return tuple(
         cut
@@ -178,10 +191,11 @@ def _remember(z: Array) -> Array:
 
 
 def _branches(traits: Mapping[str, Value], lines: list[Crease], rng: np.random.Generator) -> list[Crease]:
-    grown = []
+    grown, paths = [], trace(lines)
     for _ in range(int(traits["branches"])):
-        parent = lines[min(int(rng.random() * 4), len(lines) - 1)]
-        points = trace(parent)
+        at_line = min(int(rng.random() * 4), len(lines) - 1)
+        parent = lines[at_line]
+        points = paths[at_line]
         at = min(int(rng.beta(2.2, 1.2) * 47), 46)
         along = np.degrees(np.arctan2(*(points[at + 1] - points[at])[::-1]))
         side = 1 if rng.random() < 0.5 else -1

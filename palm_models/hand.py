@@ -54,6 +54,7 @@ PALM = (
     (2, 1, 0.175, 0.28), (WEB, 1, 0.24, 0.26), (WEB, 5, 0.24, 0.19), (WEB, 2, 0.22, 0.17), (1, 0, 0.26, 0.26),
 )  # fmt: skip
 KNUCKLE_REACH = 0.15  # of the way to the next joint
+FAR = 0.3  # bones farther from every point than this carry none of them
 PALM_BLEND = 0.07  # rounding where the wedges of the palm meet
 WEB_BLEND = 0.05  # rounding where a finger leaves the palm
 PALM_ROUND = 0.16  # width of the rounded border of the palm
@@ -191,6 +192,8 @@ def _finger(
         tip = b + (0.0 if k < 2 else -0.02) * (b - a)
         radii = skeleton.radii[row]
         d, _ = _wedge(points, a, tip, float(radii[k]), float(radii[k + 1]))
+        if near is not None and d.min() > FAR:
+            break
         weight = np.exp(-np.clip(d + 0.2, 0, 2) / SKIN_BLEND)
         total += weight
         back += weight[..., None] * _carry(

@@ -72,7 +72,7 @@ class Canvas:
     density: float
 
     def pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (n, 2) in palm widths to pixels."""
+        """Points (..., 2) in palm widths to pixels."""
         return (points - self.origin) * self.density
 
     def blank(self) -> Float:
@@ -89,12 +89,15 @@ class Canvas:
 
 def draw_lines(creases: list[Crease], canvas: Canvas, points: int) -> Float:
     """Creases as soft lines: grouped by width, drawn thin, then blurred to their width; shallow ones first."""
+    if not creases:
+        return canvas.blank()
     bins: dict[int, Float] = {}
-    for crease in sorted(creases, key=lambda c: c.depth):
+    ordered = sorted(creases, key=lambda c: c.depth)
+    paths, depths = canvas.pixels(trace(ordered, points)), profile(ordered, points)
+    for crease, path, depth in zip(ordered, paths, depths, strict=True):
         sigma = max(VISIBLE * crease.width * canvas.density, SIGMAS[0])
         k = int(np.argmin(np.abs(np.log(np.array(SIGMAS) / sigma))))
         layer = bins.setdefault(k, canvas.blank())
-        path, depth = canvas.pixels(trace(crease, points)), profile(crease, points)
         for strand, share in _strands(crease, path, canvas.density):
             _stroke(layer, strand, depth * share)
     out = canvas.blank()
@@ -120,11 +123,11 @@ def _strands(
 
 
 def _stroke(layer: Float, path: NDArray[np.float64], depth: NDArray[np.float64]) -> None:
-    fixed = np.round(path * 16).astype(np.int32)
-    for i in range(len(fixed) - 1):
-        level = float(depth[i] + depth[i + 1]) / 2
+    fixed = np.round(path * 16).astype(np.int32).tolist()
+    levels = ((depth[1:] + depth[:-1]) / 2).tolist()
+    for a, b, level in zip(fixed, fixed[1:], levels, strict=False):
         if level > 0.02:
-            cv2.line(layer, fixed[i].tolist(), fixed[i + 1].tolist(), level, 1, cv2.LINE_AA, 4)
+            cv2.line(layer, a, b, level, 1, cv2.LINE_AA, 4)
 
 
 PRINCIPAL = ("heart", "head", "life", "fate", "sun", "mercury", "inner_life", "branch")
@@ -141,7 +144,7 @@ def _wrinkles(identity: Identity, canvas: Canvas) -> list[Float]:
     groups: list[list[Crease]] = [[] for _ in range(DIRECTIONS)]
     for crease in identity.creases:
         if crease.kind not in PRINCIPAL:
-            groups[int(round((crease.heading % 180) / 180 * DIRECTIONS)) % DIRECTIONS].append(crease)
+            groups[round((crease.heading % 180) / 180 * DIRECTIONS) % DIRECTIONS].append(crease)
     return [draw_lines(group, canvas, 14) for group in groups]
 
 
@@ -201,7 +204,7 @@ def scar_lines(mark: Mark) -> list[Crease]:
     main = Crease(
         "scar", *map(float, start), mark.angle, mark.size, turn, mark.strength, 0.028, from_start=0.3
     )
-    points = trace(main, 24)
+    points = trace([main], 24)[0]
     cross = []
     for k in range(mark.stitches):
         x, y = points[int((k + 1) * 23 / (mark.stitches + 1))]
