@@ -146,7 +146,7 @@ class _Counted:
     """A stream that raises _TooMuch once it has given more than its budget, or than is allowed next."""
 
     def __init__(self, stream: IO[bytes], budget: int) -> None:
-        self.stream, self.left, self.room, self.tail = stream, budget, HEADER_ROOM, b""
+        self.stream, self.left, self.room = stream, budget, HEADER_ROOM
 
     def allow(self, size: int) -> None:
         """The next `size` bytes and some headers may be read."""
@@ -159,14 +159,7 @@ class _Counted:
         self.room -= len(data)
         if self.left < 0 or self.room < 0:
             raise _TooMuch
-        self.tail = (self.tail + data)[-512:]
         return data
-
-    def rest(self) -> bytes:
-        """The last block, or everything that comes after what was read: zeros in a whole tar."""
-        self.allow(0)
-        after = b"".join(iter(self.read, b""))
-        return after or self.tail
 
 
 def _tar(path: Path, stream: IO[bytes], scratch: Path, limits: Limits) -> Iterator[Found]:
@@ -174,8 +167,9 @@ def _tar(path: Path, stream: IO[bytes], scratch: Path, limits: Limits) -> Iterat
         counted = _Counted(stream, limits.budget(path.stat().st_size))
         try:
             archive = tarfile.TarFile.open(fileobj=cast("IO[bytes]", counted), mode="r|", bufsize=BLOCKS)
-        except (*DAMAGED, ValueError, OSError) as error:
-            raise SourceError("not_an_archive", f"{path}: {error}; download it again") from None
+        except (_TooMuch, *DAMAGED, ValueError, OSError) as error:
+            what = str(error) or "an endless header"
+            raise SourceError("not_an_archive", f"{path}: {what}; download it again") from None
         try:
             with archive:
                 yield from _tar_members(path, archive, counted, scratch, limits)
@@ -202,7 +196,11 @@ def _tar_members(
         reject = _tar_reject(name, info, limits, counted.left)
         body = None if reject else archive.extractfile(info)
         yield reject or _store(name, cast("IO[bytes]", body), scratch / f"member-{index:08d}", info.size)
-    if counted.rest().strip(b"\0"):  # tarfile takes a damaged header for the end
+    counted.allow(0)
+    rest = b"".join(iter(lambda: cast("IO[bytes]", archive.fileobj).read(BLOCKS), b""))
+    if not rest or rest.strip(
+        b"\0"
+    ):  # tarfile takes a damaged header for the end, which is two blocks of zeros
         yield _stopped(path, "archive_damaged", "a broken header or no end mark; download it again")
 
 
@@ -237,8 +235,12 @@ def _size_reject(name: str, size: int, limits: Limits, left: int) -> Found | Non
 
 
 def _store(name: str, member: IO[bytes], target: Path, size: int) -> Found:
-    with member, target.open("wb") as out:
-        shutil.copyfileobj(member, out, MIB)
+    try:
+        with member, target.open("wb") as out:
+            shutil.copyfileobj(member, out, MIB)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     written = target.stat().st_size
     with target.open("rb") as file:
         head = file.read(8)

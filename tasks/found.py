@@ -1,5 +1,6 @@
 """What a source hands over: one file at a time, or the reason why a file cannot be used."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,14 @@ class Found:
     temporary: bool = False
     reason: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a source in stable order; total: how many, 0 when only reading will tell."""
+
+    files: Iterator[Found]
+    total: int = 0
 
 
 def is_hidden(name: str) -> bool:

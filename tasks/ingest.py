@@ -1,12 +1,14 @@
 """Ingest: every file of a source becomes a row of photos.parquet, a photo or a reject with its reason."""
 
 import errno
+import logging
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tasks.sources import Photographs, SourceSpec, find
 
 TABLE = "photos.parquet"
 BLOBS = "blobs"
+log = logging.getLogger("palmforge")
 ROWS = 1000  # rows held in memory and written as one row group
 
 SCHEMA = pa.schema(
@@ -59,6 +62,10 @@ class IngestReport:
     bytes: int = 0
     seconds: float = 0.0
 
+    def facts(self) -> dict[str, Any]:
+        """The sums as JSON: files, photos, rejected (reason -> number), bytes."""
+        return {"files": self.found, "photos": self.ok, "rejected": self.rejected, "bytes": self.bytes}
+
     def __str__(self) -> str:
         reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self.rejected.items()))
         rejected = sum(self.rejected.values())
@@ -76,10 +83,10 @@ def ingest(
     """Write `out`/photos.parquet and the copies under `out`/blobs; the table appears last and whole.
 
     workers: processes, 0 = one for each core; photographs: what draws, for kind "renderer"; progress: called
-    with (files done, files in all or 0 when that is not known).
+    with (files done, files in all, or one more than done while that is not known).
 
     Rows come in the order of the source, whatever the workers. A second run does nothing twice that the first
-    one copied. Raises SourceError when the source gives nothing, PublishError when `out` cannot be written.
+    one copied. Raises SourceError when the source gives no photo, PublishError when `out` cannot be written.
     """
     began = time.perf_counter()
     scratch = out / ".unpacked"
@@ -87,13 +94,17 @@ def ingest(
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
     try:
-        files = _readable(find(source, scratch, photographs), source)
-        counts, size = _write(source, files, out, workers or available_cores(), progress)
+        listing = find(source, scratch, photographs)
+        rows = _rows(source, _readable(listing.files, source), out / BLOBS, workers or available_cores())
+        counts, size = _write(_announced(rows, listing.total, progress), out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    found = sum(counts.values())
-    ok = counts.pop("", 0)
-    return IngestReport(out / TABLE, found, ok, dict(counts), size, time.perf_counter() - began)
+    found, ok = counts.total(), counts.pop("", 0)
+    report = IngestReport(out / TABLE, found, ok, dict(counts), size, time.perf_counter() - began)
+    if not ok:
+        raise SourceError("no_photos", f"{source.title}: {report}; the details are in {report.table}")
+    log.info("%s: %s", source.title, report)
+    return report
 
 
 def _readable(files: Iterator[Found], source: SourceSpec) -> Iterator[Found]:
@@ -107,30 +118,32 @@ def _readable(files: Iterator[Found], source: SourceSpec) -> Iterator[Found]:
         raise SourceError("source_unreadable", f"{what}; check the disk and its permissions") from None
 
 
-def _write(
-    source: SourceSpec,
-    files: Iterator[Found],
-    out: Path,
-    workers: int,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[Counter[str], int]:
+def _announced(
+    rows: Iterator[dict[str, Any]], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[dict[str, Any]]:
+    done = 0
+    for done, row in enumerate(rows, 1):
+        yield row
+        if progress:
+            progress(done, total or done + 1)
+    if progress and not total:
+        progress(done, done)
+
+
+def _write(rows: Iterator[dict[str, Any]], out: Path) -> tuple[Counter[str], int]:
+    """Write the table, last and whole; give the number of rows for each reason and the bytes of all files."""
     counts: Counter[str] = Counter()
-    size, rows = 0, []
+    size = 0
     temporary = out / f".{TABLE}.tmp"
-    with explain_write_errors(out), pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
-        for row in _rows(source, files, out / BLOBS, workers):
-            rows.append(row)
-            counts[row["reason"]] += 1
-            size += row["bytes"]
-            if len(rows) == ROWS:
-                writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
-                rows.clear()
-            if progress:
-                progress(counts.total(), 0)
-        writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
-    fsync_file(temporary)
-    temporary.replace(out / TABLE)
-    fsync_directory(out)
+    with explain_write_errors(out):
+        with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+            while batch := list(islice(rows, ROWS)):
+                writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+                counts.update(row["reason"] for row in batch)
+                size += sum(row["bytes"] for row in batch)
+        fsync_file(temporary)
+        temporary.replace(out / TABLE)
+        fsync_directory(out)
     return counts, size
 
 

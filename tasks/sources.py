@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.archives import members
-from tasks.found import Found, SourceError, is_archive, is_hidden
+from tasks.found import Found, Listing, SourceError, is_archive, is_hidden
 from tasks.kaggle import download
 
 Kind = Literal["folder", "archive", "kaggle", "renderer"]
@@ -38,24 +38,25 @@ class SourceSpec:
     @property
     def title(self) -> str:
         """What the column source_dataset says: the Kaggle handle or the name of the folder or archive."""
-        return self.dataset or Path(self.path).expanduser().resolve().name if self.path else self.dataset
+        return self.dataset or (Path(self.path).expanduser().resolve().name if self.path else self.kind)
 
 
-def find(source: SourceSpec, scratch: Path, photographs: Photographs | None = None) -> Iterator[Found]:
+def find(source: SourceSpec, scratch: Path, photographs: Photographs | None = None) -> Listing:
     """Files of a source in stable order; `scratch` takes what must be unpacked, a file at a time.
 
     photographs: for kind "renderer", gives (name, uint8 RGB picture (h, w, 3)) pairs.
     Raises SourceError when the source is missing, unreadable, empty or refused.
     """
-    files = islice(_open(source, scratch, photographs), source.limit or None)
+    listing = _open(source, scratch, photographs)
+    files = islice(listing.files, source.limit or None)
     first = next(files, None)
     if first is None:
-        raise SourceError("source_empty", f"{_name(source)} holds no files; check source.path in the recipe")
-    yield first
-    yield from files
+        name = source.path or source.dataset or source.kind
+        raise SourceError("source_empty", f"{name} holds no files; check [source] in the recipe")
+    return Listing(chain([first], files), min(listing.total, source.limit or listing.total))
 
 
-def _open(source: SourceSpec, scratch: Path, photographs: Photographs | None) -> Iterator[Found]:
+def _open(source: SourceSpec, scratch: Path, photographs: Photographs | None) -> Listing:
     if source.kind == "kaggle":
         return _folder(download(source.dataset, retries=source.retries))
     if source.kind == "renderer":
@@ -63,15 +64,11 @@ def _open(source: SourceSpec, scratch: Path, photographs: Photographs | None) ->
             raise SourceError(
                 "no_renderer", "kind = renderer needs the function that draws; pass photographs"
             )
-        return _drawn(photographs, scratch)
-    path = Path(source.path).expanduser()
+        return Listing(_drawn(photographs, scratch))
     if "://" in source.path:
         raise SourceError("remote_path", f"{source.path}: copy it to this machine and name the local path")
-    return _folder(path) if source.kind == "folder" else members(_existing_file(path), scratch)
-
-
-def _name(source: SourceSpec) -> str:
-    return source.path or source.dataset or source.kind
+    path = Path(source.path).expanduser()
+    return _folder(path) if source.kind == "folder" else Listing(members(_existing_file(path), scratch))
 
 
 def _existing_file(path: Path) -> Path:
@@ -82,12 +79,12 @@ def _existing_file(path: Path) -> Path:
     return path
 
 
-def _folder(root: Path) -> Iterator[Found]:
+def _folder(root: Path) -> Listing:
     if root.is_file():
         raise SourceError("not_a_folder", f"{root} is a file; set source.kind to archive")
     if not root.is_dir():
         raise SourceError("source_missing", f"no folder at {root}; check source.path in the recipe")
-    return _walk(root, root, frozenset())
+    return Listing(_walk(root, root, frozenset()), sum(1 for _ in _walk(root, root, frozenset())))
 
 
 def _walk(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Found]:

@@ -1,0 +1,316 @@
+"""Archives: whole ones give their files; hostile and damaged ones give reasons and keep the rest."""
+
+import io
+import os
+import stat
+import struct
+import tarfile
+import time
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.archives import Limits, members
+from tasks.found import Found, SourceError
+
+PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 20
+MIB = 2**20
+
+
+def zip_of(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def tar_of(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def read(path: Path, tmp_path: Path, limits: Limits | None = None) -> dict[str, Found]:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    found = list(members(path, scratch, limits))
+    inside = {item.path.resolve().parent for item in found if item.path}
+    assert inside <= {scratch.resolve()}, "nothing is written elsewhere"
+    assert {p.name for p in scratch.iterdir()} == {f.path.name for f in found if f.path}, "no leftovers"
+    return {item.name: item for item in found}
+
+
+def reasons(found: dict[str, Found]) -> dict[str, str]:
+    return {name: item.reason for name, item in found.items()}
+
+
+def build(kind: str, tmp_path: Path, files: dict[str, bytes]) -> Path:
+    if kind == "zip":
+        return zip_of(tmp_path / "photos.zip", files, zipfile.ZIP_DEFLATED)
+    return tar_of(tmp_path / f"photos.{kind}", files, {"tar": "w"}.get(kind, f"w:{kind.split('.')[-1]}"))
+
+
+KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_come_whole_and_in_order(kind: str, tmp_path: Path) -> None:
+    files = {"b/two.jpg": PHOTO, "a/one.jpg": PHOTO[::-1], ".hidden.jpg": b"x", "__MACOSX/a/._one.jpg": b"x"}
+    found = read(build(kind, tmp_path, files), tmp_path)
+    assert list(found) == ["b/two.jpg", "a/one.jpg"]
+    for name, item in found.items():
+        assert item.path is not None and item.temporary and item.path.read_bytes() == files[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_that_lead_out_are_rejected(kind: str, tmp_path: Path) -> None:
+    bad = ["../up.jpg", "a/../../up.jpg", "/etc/palm.jpg", "..\\up.jpg", "C:\\up.jpg", "c:up.jpg"]
+    found = read(build(kind, tmp_path, {**dict.fromkeys(bad, PHOTO), "good.jpg": PHOTO}), tmp_path)
+    assert [item.reason for item in found.values()] == ["unsafe_path"] * len(bad) + [""]
+    assert not (tmp_path / "up.jpg").exists()
+
+
+def test_links_and_devices_in_a_tar(tmp_path: Path) -> None:
+    path = tmp_path / "photos.tar"
+    types = {
+        "soft": tarfile.SYMTYPE,
+        "hard": tarfile.LNKTYPE,
+        "pipe": tarfile.FIFOTYPE,
+        "disk": tarfile.BLKTYPE,
+    }
+    with tarfile.open(path, "w") as archive:
+        for name, kind in types.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+        info = tarfile.TarInfo("good.jpg")
+        info.size = len(PHOTO)
+        archive.addfile(info, io.BytesIO(PHOTO))
+    found = reasons(read(path, tmp_path))
+    expected = {
+        "soft": "link",
+        "hard": "link",
+        "pipe": "special_file",
+        "disk": "special_file",
+        "good.jpg": "",
+    }
+    assert found == expected
+
+
+def test_links_and_devices_in_a_zip(tmp_path: Path) -> None:
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, mode in {"link.jpg": stat.S_IFLNK, "pipe": stat.S_IFIFO, "good.jpg": stat.S_IFREG}.items():
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, (mode | 0o644) << 16
+            archive.writestr(info, b"/etc/passwd" if mode == stat.S_IFLNK else PHOTO)
+    assert reasons(read(path, tmp_path)) == {"link.jpg": "link", "pipe": "special_file", "good.jpg": ""}
+
+
+def test_encrypted_members_are_rejected_and_the_rest_is_kept(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "photos.zip", {"secret.jpg": PHOTO, "good.jpg": PHOTO})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\3\4") + 6] |= 1  # general purpose flag, bit 0 (APPNOTE 4.4.4), local and central
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    assert reasons(read(path, tmp_path)) == {"secret.jpg": "encrypted", "good.jpg": ""}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nested_archives_are_not_opened(kind: str, tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner.zip", {"x.jpg": PHOTO}).read_bytes()
+    found = read(
+        build(kind, tmp_path, {"inner.zip": inner, "disguised.jpg": inner, "good.jpg": PHOTO}), tmp_path
+    )
+    assert reasons(found) == {
+        "inner.zip": "nested_archive",
+        "disguised.jpg": "nested_archive",
+        "good.jpg": "",
+    }
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.bz2", "tar.xz"])
+def test_a_bomb_stops_early_by_its_ratio(kind: str, tmp_path: Path) -> None:
+    """24 MiB of zeros in each of three members, and only 8 MiB may be unpacked for free."""
+    bomb = bytes(24 * MIB)
+    path = build(
+        kind, tmp_path, {"good.jpg": PHOTO, "1.jpg": bomb, "2.jpg": bomb, "3.jpg": bomb, "last.jpg": PHOTO}
+    )
+    assert path.stat().st_size < MIB
+    tracemalloc.start()
+    found = read(path, tmp_path, Limits(free=8 * MIB))
+    assert tracemalloc.get_traced_memory()[1] < 16 * MIB, "streamed, and stopped"
+    tracemalloc.stop()
+    assert not found["good.jpg"].reason
+    assert found["1.jpg"].reason == "archive_too_large"
+    if kind == "zip":  # its directory says where the rest is
+        assert reasons(found)["3.jpg"] == "archive_too_large" and not found["last.jpg"].reason
+    else:
+        assert list(reasons(found).values())[-1] == "archive_too_large"
+    assert sum(f.path.stat().st_size for f in found.values() if f.path) < MIB
+
+
+def test_a_zip_that_declares_100_gb_is_never_unpacked(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "photos.zip", {"bomb.jpg": bytes(MIB), "good.jpg": PHOTO}, zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\1\2")
+    data[central + 24 : central + 28] = struct.pack(
+        "<I", 0xFFFFFF00
+    )  # uncompressed size, 4 GB at most without zip64
+    path.write_bytes(data)
+    assert reasons(read(path, tmp_path)) == {"bomb.jpg": "member_too_large", "good.jpg": ""}
+
+
+def test_a_huge_tar_member_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "photos.tar"
+    with path.open("wb") as file:
+        info = tarfile.TarInfo("huge.jpg")
+        info.size = 20 * MIB
+        file.write(info.tobuf())
+        file.seek(20 * MIB, os.SEEK_CUR)
+        info = tarfile.TarInfo("good.jpg")
+        info.size = len(PHOTO)
+        file.write(info.tobuf() + PHOTO.ljust(-(-len(PHOTO) // 512) * 512, b"\0") + bytes(1024))
+    found = read(path, tmp_path, Limits(member_bytes=10 * MIB))
+    assert reasons(found) == {"huge.jpg": "member_too_large", "good.jpg": ""}
+
+
+@pytest.mark.parametrize("kind", ["tar.gz", "tar.xz"])
+def test_an_endless_tar_header_is_not_read_into_memory(kind: str, tmp_path: Path) -> None:
+    """A PAX header of 100 MiB, which tarfile would read at once."""
+    path = tmp_path / f"photos.{kind}"
+    plain = tmp_path / "plain"
+    with plain.open("wb") as file:
+        good = tarfile.TarInfo("good.jpg")
+        good.size = 512
+        file.write(good.tobuf() + PHOTO[:512])
+        info = tarfile.TarInfo("././@PaxHeader")
+        info.type, info.size = tarfile.XHDTYPE, 100 * MIB
+        file.write(info.tobuf())
+        file.truncate(file.tell() + 100 * MIB)
+    import gzip
+    import lzma
+    import shutil
+
+    opener = gzip.open if kind == "tar.gz" else lzma.open
+    options = {"compresslevel": 1} if kind == "tar.gz" else {"preset": 0}
+    with plain.open("rb") as source, opener(path, "wb", **options) as out:
+        shutil.copyfileobj(source, out, MIB)
+    tracemalloc.start()
+    found = reasons(read(path, tmp_path))
+    assert tracemalloc.get_traced_memory()[1] < 64 * MIB
+    tracemalloc.stop()
+    assert found == {"good.jpg": "", path.name: "archive_too_large"}
+
+
+def test_an_archive_that_begins_with_an_endless_header_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@PaxHeader")
+    info.type, info.size = tarfile.XHDTYPE, 20 * MIB
+    path = tmp_path / "photos.tar"
+    with path.open("wb") as file:
+        file.write(info.tobuf())
+        file.truncate(21 * MIB)
+    with pytest.raises(SourceError, match="endless header"):
+        read(path, tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_too_many_members(kind: str, tmp_path: Path) -> None:
+    path = build(kind, tmp_path, {f"{i}.jpg": PHOTO for i in range(8)})
+    found = reasons(read(path, tmp_path, Limits(members=5)))
+    assert [name for name, reason in found.items() if not reason] == [f"{i}.jpg" for i in range(5)]
+    assert found[path.name] == "too_many_members"
+
+
+def test_an_overlong_zip_directory_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "photos.zip", {f"{i}{'x' * 200}.jpg": b"" for i in range(200)})
+    with pytest.raises(SourceError, match="directory") as caught:
+        read(path, tmp_path, Limits(members=20))
+    assert caught.value.reason == "too_many_members"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cut_archive_keeps_what_came_before(kind: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).bytes(2_400_000)
+    path = build(kind, tmp_path, {f"{i}.jpg": noise[i * 600_000 : (i + 1) * 600_000] for i in range(4)})
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.6)])
+    if kind == "zip":  # its directory was at the end
+        with pytest.raises(SourceError) as caught:
+            read(path, tmp_path)
+        assert caught.value.reason == "not_an_archive"
+        return
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    found = list(members(path, scratch))
+    assert found[-1].reason == "archive_damaged" and found[-1].name == path.name
+    kept = [item for item in found if item.path]
+    assert kept == found[:-1]
+    assert len(kept) >= 1
+
+
+def test_a_broken_tar_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    path = tar_of(tmp_path / "photos.tar", {f"{i}.jpg": PHOTO for i in range(3)})
+    data = bytearray(path.read_bytes())
+    second = data.index(b"1.jpg")
+    data[second + 148 : second + 156] = b"7777777\0"  # its checksum
+    path.write_bytes(data)
+    assert reasons(read(path, tmp_path)) == {"0.jpg": "", "photos.tar": "archive_damaged"}
+
+
+def test_a_damaged_zip_member_costs_only_itself(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).bytes(5000)
+    path = zip_of(tmp_path / "photos.zip", {"bad.jpg": noise, "good.jpg": PHOTO}, zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    data[500:520] = bytes(20)
+    path.write_bytes(data)
+    assert reasons(read(path, tmp_path)) == {"bad.jpg": "member_damaged", "good.jpg": ""}
+
+
+def test_an_unknown_compression_is_named(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "photos.zip", {"bad.jpg": PHOTO, "good.jpg": PHOTO})
+    data = bytearray(path.read_bytes())
+    for magic, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        data[data.index(magic) + at] = 97
+    path.write_bytes(data)
+    assert reasons(read(path, tmp_path)) == {"bad.jpg": "unsupported_compression", "good.jpg": ""}
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", PHOTO, b"\x1f\x8b\x08\0" + b"x" * 50, b"BZh9nothing"])
+def test_not_an_archive(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "photos.zip"
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match="download it again") as caught:
+        read(path, tmp_path)
+    assert caught.value.reason == "not_an_archive"
+
+
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "inner.zip", {"x.jpg": b"x"}).read_bytes()
+    found = read(tar_of(tmp_path / "photos.tar", {"good.jpg": PHOTO, "inner.zip": inner}), tmp_path)
+    assert reasons(found) == {"good.jpg": "", "inner.zip": "nested_archive"}
+
+
+def test_names_in_any_encoding_become_text(tmp_path: Path) -> None:
+    found = read(tar_of(tmp_path / "photos.tar", {"h\udce4nd.jpg": PHOTO, "手.jpg": PHOTO}), tmp_path)
+    assert [name.encode("utf-8") and item.reason for name, item in found.items()] == ["", ""]
+
+
+def test_many_members_take_flat_memory(tmp_path: Path) -> None:
+    path = tar_of(tmp_path / "photos.tar", {f"folder/{i:05d}.jpg": b"x" for i in range(1500)})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    began = time.perf_counter()
+    tracemalloc.start()
+    for item in members(path, scratch):
+        assert item.path is not None
+        item.path.unlink()
+    assert tracemalloc.get_traced_memory()[1] < 2 * MIB
+    tracemalloc.stop()
+    assert time.perf_counter() - began < 30
