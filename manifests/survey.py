@@ -124,7 +124,8 @@ def read(shard: Path, fields: Sequence[pa.Field], batch_rows: int = 1024) -> Ite
     Raises ShardError naming the shard when it is unreadable, SchemaError when a type does not fit.
     """
     with _explain(shard), pq.ParquetFile(shard) as file:
-        present = [f.name for f in fields if f.name in file.schema_arrow.names]
+        names = set(file.schema_arrow.names)
+        present = [f.name for f in fields if f.name in names]
         for batch in file.iter_batches(batch_rows, columns=present, use_threads=False):
             try:
                 columns = [_column(batch, f) for f in fields]
