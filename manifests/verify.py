@@ -40,11 +40,11 @@ def _check_files(root: Path, findings: Findings) -> None:
             findings.files += 1
             findings.bytes += file.stat().st_size
             if file_sha256(file) != listed[name]:
-                findings.add(f"{name}: its bytes are not those that were published")
+                findings.add(f"{name}: its bytes are not those that {CHECKSUMS} names")
         elif name != CHECKSUMS:
-            findings.add(f"{name}: a foreign file, not published with this version")
+            findings.add(f"{name}: a foreign file, not in {CHECKSUMS}")
     for name in sorted({*listed, MANIFEST, IDENTITIES, RECIPE, CARD} - set(present)):
-        findings.add(f"{name}: missing")
+        findings.add(f"{name}: missing, {CHECKSUMS} or the layout names it")
 
 
 def _listed(root: Path, findings: Findings) -> dict[str, str]:
