@@ -15,6 +15,12 @@ from tasks.found import SourceError
 
 HANDLE = re.compile(r"^[\w-]+/[\w-]+/versions/[1-9]\d*$", re.ASCII)
 PASSING = {408, 429, 500, 502, 503, 504}  # HTTP statuses that another attempt may not meet
+NETWORK = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,  # the download was cut
+    requests.exceptions.InvalidJSONError,  # a gateway answered in Kaggle's place
+)
 LONGEST_PAUSE = 120.0  # seconds between two attempts at most, whatever the server asks for
 TOKEN_HELP = (
     "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or put kaggle.json into ~/.kaggle "
@@ -55,6 +61,7 @@ def download(handle: str, *, retries: int = 5, pause: float = 2.0) -> Path:
 def _download(handle: str) -> Path:
     import kagglehub  # half a second, and it reads the environment
 
+    logging.getLogger("urllib3.connectionpool").addFilter(_no_addresses)
     try:
         return Path(kagglehub.dataset_download(handle))
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError):
@@ -64,6 +71,11 @@ def _download(handle: str) -> Path:
         if "archive type" in str(error):
             _forget(handle)
         raise
+
+
+def _no_addresses(record: logging.LogRecord) -> bool:
+    """Whether a line of urllib3 may be logged: at level DEBUG it writes signed addresses."""
+    return record.levelno > logging.DEBUG
 
 
 def _forget(handle: str) -> None:
@@ -90,9 +102,7 @@ def _status(error: BaseException) -> int:
 def _passes(error: BaseException) -> bool:
     if isinstance(error, requests.HTTPError):
         return _status(error) in PASSING
-    return isinstance(
-        error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError
-    )
+    return isinstance(error, NETWORK)
 
 
 def _pause(state: RetryCallState, first: float) -> float:
