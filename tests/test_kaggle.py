@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,20 @@ HANDLE = "palms/human-palm-images/versions/3"
 SECRETS = ("secret-key", "secret-user", "signed-secret")
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = """
-import json, logging, sys, traceback
+import json, logging, os, sys, traceback
 logging.basicConfig(level=logging.DEBUG)
 from tasks.found import SourceError
 from tasks.kaggle import download
-try:
-    result = {"path": str(download(sys.argv[1], retries=int(sys.argv[2]), pause=0.01))}
-except SourceError as error:
-    traceback.print_exc()
-    result = {"reason": error.reason, "message": str(error)}
-print("RESULT" + json.dumps(result))
+for line in sys.stdin:
+    order = json.loads(line)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    try:
+        result = {"path": str(download(order["handle"], retries=order["retries"], pause=0.01))}
+    except SourceError as error:
+        traceback.print_exc()
+        result = {"reason": error.reason, "message": str(error)}
+    print("\\nRESULT" + json.dumps(result), flush=True)
 """
 
 
@@ -50,35 +55,48 @@ class Result:
 
 
 class Client:
-    """Runs our download in a process with its own cache, home and proxy."""
+    """Orders downloads from a process of kagglehub's own, with a cache, a home and a login for each test."""
 
-    def __init__(self, tmp_path: Path) -> None:
-        self.home = tmp_path
-        self.cache = tmp_path / "cache"
+    def __init__(self, process: subprocess.Popen[str], home: Path) -> None:
+        self.process, self.home, self.cache = process, home, home / "cache"
         self.login = {"KAGGLE_USERNAME": "secret-user", "KAGGLE_KEY": "secret-key"}
 
     def run(self, kaggle: Kaggle, handle: str = HANDLE, retries: int = 2) -> Result:
-        clean = {
-            k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("KAGGLE")
-        }
-        environment = clean | self.login | {
+        environment = self.login | {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "KAGGLEHUB_CACHE": str(self.cache), "HOME": str(self.home),
-            "http_proxy": kaggle.address, "PYTHONPATH": str(ROOT),
+            "http_proxy": kaggle.address,
         }  # fmt: skip
-        command = [sys.executable, "-c", CLIENT, handle, str(retries)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-        output = done.stdout + done.stderr
-        assert "RESULT" in done.stdout, output
-        answer = json.loads(done.stdout.rsplit("RESULT", 1)[1])
+        order = {"environment": environment, "handle": handle, "retries": retries}
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if line.startswith("RESULT"):
+                break
+        output = "".join(lines)
+        assert "RESULT" in output, output
+        answer = json.loads(output.rsplit("RESULT", 1)[1])
         for secret in SECRETS:
             assert secret not in output, "nothing that opens a door is ever printed"
         path = Path(answer["path"]) if "path" in answer else None
         return Result(path, answer.get("reason", ""), answer.get("message", ""), output)
 
 
+@pytest.fixture(scope="module")
+def process() -> Iterator[subprocess.Popen[str]]:
+    clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("KAGGLE")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    command = [sys.executable, "-u", "-c", CLIENT]
+    with subprocess.Popen(command, env=clean | {"PYTHONPATH": str(ROOT)}, text=True, **pipes) as client:
+        yield client
+        client.stdin.close()
+
+
 @pytest.fixture
-def client(tmp_path: Path) -> Client:
-    return Client(tmp_path)
+def client(process: subprocess.Popen[str], tmp_path: Path) -> Client:
+    return Client(process, tmp_path)
 
 
 def test_download_then_cached_without_a_request(client: Client) -> None:
@@ -136,7 +154,7 @@ def test_too_many_requests_is_repeated_as_asked(client: Client) -> None:
         assert len([c for c in kaggle.calls if c[0] == "POST"]) == 3
         assert "HTTP 429; attempt 2 follows in 1.0 s" in result.output
     with Kaggle(archive(), statuses=[429] * 9) as kaggle:
-        result = Client(client.home / "other").run(kaggle, retries=1)
+        result = Client(client.process, client.home / "other").run(kaggle, retries=1)
         assert result.reason == "kaggle_429" and "2 attempts" in result.message and len(kaggle.calls) == 2
 
 
