@@ -1,0 +1,249 @@
+"""The palm encoder: a small margin-loss recogniser that turns a palm into a unit vector."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+WEIGHTS, CONFIG = "encoder.safetensors", "encoder.json"
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Everything needed to rebuild the network around its weights."""
+
+    size: int = 128  # px, side of the grey picture it looks at
+    width: int = 32  # channels of the first stage; the later ones have twice and four times as many
+    dim: int = 192  # length of the embedding
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training budget; the same values and the same pictures give the same weights on one machine."""
+
+    steps: int = 640
+    batch: int = 64
+    learning_rate: float = 3e-3  # peak of the one-cycle schedule
+    weight_decay: float = 5e-2
+    margin: float = 0.3  # radians, additive angular margin
+    scale: float = 24.0  # of the cosines
+    augment: bool = True
+    seed: int = 0
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int, middle: int) -> None:
+        super().__init__()
+        tail = nn.Conv2d(middle, channels, 3, 1, 1, bias=False)
+        self.body = nn.Sequential(_conv(channels, middle), tail, nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Channels and size stay."""
+        return torch.relu(x + self.body(x))
+
+
+class PalmNet(nn.Module):
+    """(n, 1, size, size) grey in [0, 1] -> (n, dim), not normalised; size/16 is the last grid's side.
+
+    The last grid is flattened, not pooled: aligned palms carry identity in where a crease lies.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        w, grid = config.width, config.size // 16
+        self.body = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            _conv(4, w, 2, 5),
+            _conv(w, 2 * w, 2),
+            _Residual(2 * w, 2 * w),
+            _conv(2 * w, 4 * w, 2),
+            _Residual(4 * w, 2 * w),
+            _conv(4 * w, w, 1, 1),
+        )
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.2), nn.Linear(w * grid * grid, config.dim), nn.BatchNorm1d(config.dim)
+        )
+
+    def forward(self, grey: Tensor) -> Tensor:
+        """Each picture is standardised first, so that exposure and contrast do not reach the network."""
+        mean, sd = grey.mean((2, 3), keepdim=True), grey.std((2, 3), keepdim=True)
+        out: Tensor = self.head(self.body((grey - mean) / (sd + 0.02)))
+        return out
+
+
+def to_grey(pictures: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Pictures (n, h, w, 3) RGB or (n, h, w) grey, uint8 -> (n, size, size) grey."""
+
+    def one(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+        if grey.shape != (size, size):
+            grey = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(grey, np.uint8)
+
+    return np.stack([one(p) for p in pictures]) if len(pictures) else np.empty((0, size, size), np.uint8)
+
+
+def _smooth(coarse: Tensor, size: int) -> Tensor:
+    """Bicubic enlargement (n, c, k, k) -> (n, c, size, size), as two small matrix products."""
+    k = coarse.shape[-1]
+    basis = F.interpolate(torch.eye(k)[None, None], (size, k), mode="bicubic", align_corners=True)[0, 0]
+    return basis @ coarse @ basis.T
+
+
+def _blur(x: Tensor) -> Tensor:
+    """Mean over 5 x 5 px, the border repeated; far cheaper than pooling on a CPU."""
+    for axis in (2, 3):
+        first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
+        padded = torch.cat([first, first, x, last, last], axis)
+        x = torch.stack([padded.narrow(axis, k, x.shape[axis]) for k in range(5)]).mean(0)
+    return x
+
+
+def augment(grey: Tensor, rng: torch.Generator) -> Tensor:
+    """Strong recogniser augmentation of (n, 1, s, s) in [0, 1]: pose, warp, light, focus, noise, holes."""
+    n, size = len(grey), grey.shape[-1]
+
+    def u(low: float, high: float) -> Tensor:
+        return torch.rand(n, 1, 1, 1, generator=rng) * (high - low) + low
+
+    angle, zoom, stretch = (v.reshape(n) for v in (u(-0.15, 0.15), u(0.88, 1.12), u(0.95, 1.05)))
+    cos, sin, shift = angle.cos(), angle.sin(), torch.rand(n, 2, generator=rng) * 0.2 - 0.1
+    rows = [torch.stack([cos * zoom * stretch, -sin * zoom, shift[:, 0]], 1)]
+    rows.append(torch.stack([sin * zoom, cos * zoom / stretch, shift[:, 1]], 1))
+    grid = F.affine_grid(torch.stack(rows, 1), [n, 1, size, size], align_corners=False)
+    bend = _smooth(torch.randn(n, 2, 5, 5, generator=rng) * u(0.0, 0.035), size)
+    out = F.grid_sample(grey, grid + bend.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False)
+    out = torch.lerp(out, _blur(out), u(-0.8, 1.0))
+    light = _smooth(torch.randn(n, 1, 3, 3, generator=rng), size)
+    out = (out * u(0.6, 1.5) + light * u(0.0, 0.15)).clamp(1e-3, 1).pow(u(0.6, 1.7))
+    out = out + torch.randn(out.shape, generator=rng) * u(0.0, 0.05)
+    corner, place = u(0.1, 0.3), torch.rand(n, 2, 1, 1, generator=rng)
+    line = torch.linspace(0, 1, size)
+    hole = ((line[None, None, :, None] - place[:, :1]).abs() < corner / 2) & (
+        (line[None, None, None, :] - place[:, 1:]).abs() < corner / 2
+    )
+    return torch.where(hole & (u(0, 1) < 0.5), out.mean((2, 3), keepdim=True), out)
+
+
+def margin_loss(cosine: Tensor, labels: Tensor, margin: float, scale: float) -> Tensor:
+    """Additive angular margin (ArcFace, Deng et al. 2019, eq. 3); cosine (n, classes)."""
+    own = cosine.gather(1, labels[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
+    moved = torch.cos((torch.acos(own) + margin).clamp(max=math.pi))
+    return F.cross_entropy(scale * cosine.scatter(1, labels[:, None], moved), labels)
+
+
+def train(
+    grey: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    plan: Training,
+    config: EncoderConfig | None = None,
+    report: Callable[[int, float], None] | None = None,
+) -> "Encoder":
+    """Train on grey (n, size, size) with integer labels of any values; `report(step, loss)` hears every 50th.
+
+    Raises ValueError when there are fewer than two identities or the size is not the network's.
+    """
+    config = config or EncoderConfig()
+    classes, index = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError("training needs at least two identities: give a set with more labels")
+    if grey.shape[1:] != (config.size, config.size):
+        raise ValueError(f"pictures are {grey.shape[1:]}, the network wants {config.size} px: use to_grey()")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)  # initial weights and dropout
+        net = PalmNet(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        centres = nn.Parameter(torch.randn(len(classes), config.dim))
+        _fit(net, centres, torch.from_numpy(grey), torch.from_numpy(index), plan, report)
+    return Encoder(net.eval(), config)
+
+
+def _fit(
+    net: PalmNet,
+    centres: nn.Parameter,
+    grey: Tensor,
+    index: Tensor,
+    plan: Training,
+    report: Callable[[int, float], None] | None,
+) -> None:
+    rng = torch.Generator().manual_seed(plan.seed)
+    groups = [{"params": net.parameters()}, {"params": [centres], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.2)
+    order = torch.empty(0, dtype=torch.long)
+    net.train()
+    for step in range(plan.steps):
+        if len(order) < plan.batch:  # a new epoch begins before the old one's remainder is lost
+            order = torch.cat([order, torch.randperm(len(grey), generator=rng)])
+        take, order = order[: plan.batch], order[plan.batch :]
+        x = grey[take][:, None].float() / 255
+        x = augment(x, rng) if plan.augment else x
+        features = F.normalize(net(x.contiguous(memory_format=torch.channels_last)))
+        margin = plan.margin * min(1.0, 3 * step / plan.steps)  # a full margin from the start can collapse
+        loss = margin_loss(features @ F.normalize(centres).T, index[take], margin, plan.scale)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        if report and step % 50 == 49:
+            report(step + 1, loss.item())
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A trained network with its configuration."""
+
+    net: PalmNet
+    config: EncoderConfig
+
+    def embed(self, pictures: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float32]:
+        """Pictures (n, h, w, 3) RGB or (n, h, w) grey, uint8 -> unit vectors (n, dim)."""
+        out = [np.empty((0, self.config.dim), np.float32)]
+        for start in range(0, len(pictures), batch):
+            grey = torch.from_numpy(to_grey(pictures[start : start + batch], self.config.size))
+            with torch.inference_mode():
+                x = (grey[:, None].float() / 255).contiguous(memory_format=torch.channels_last)
+                out.append(F.normalize(self.net(x)).numpy())
+        return np.concatenate(out)
+
+    def save(self, folder: Path) -> str:
+        """Write weights and configuration into `folder`; returns the sha256 of the weights."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {k: v.contiguous() for k, v in self.net.state_dict().items()}
+        save_file(state, folder / WEIGHTS)
+        digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        text = json.dumps({**asdict(self.config), "sha256": digest}, indent=2)
+        (folder / CONFIG).write_text(text + "\n")
+        return digest
+
+    @classmethod
+    def load(cls, folder: Path) -> "Encoder":
+        """Read what `save` wrote. Raises FileNotFoundError or ValueError naming the file."""
+        missing = [n for n in (WEIGHTS, CONFIG) if not (folder / n).is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"{folder / missing[0]} is missing: train the encoder or fetch its weights"
+            )
+        stored = json.loads((folder / CONFIG).read_text())
+        digest = stored.pop("sha256")
+        if hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest() != digest:
+            raise ValueError(f"{folder / WEIGHTS} does not match {CONFIG}: fetch both again")
+        config = EncoderConfig(**stored)
+        net = PalmNet(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net.load_state_dict(load_file(folder / WEIGHTS))
+        return cls(net.eval(), config)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from palm_models.encoder import CONFIG, WEIGHTS, Encoder, EncoderConfig, Training, augment, to_grey, train
+
+TINY = EncoderConfig(size=32, width=8, dim=16)
+
+
+def stripes(n: int, captures: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Identities that differ in the direction of their stripes, captures in phase and noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:32, 0:32]
+    pictures = []
+    for i in range(n):
+        for _ in range(captures):
+            along = x * np.cos(np.pi * i / n) + y * np.sin(np.pi * i / n)
+            wave = 128 + 60 * np.sin(along * 0.9 + rng.uniform(0, 0.8)) + rng.normal(0, 15, (32, 32))
+            pictures.append(wave.clip(0, 255).astype(np.uint8))
+    return np.stack(pictures), np.repeat(np.arange(n), captures)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Encoder:
+    return train(*stripes(6, 8, 0), Training(steps=60, batch=16, augment=False), TINY)
+
+
+def test_training_separates_identities_it_sees_again(trained: Encoder) -> None:
+    pictures, labels = stripes(6, 4, 1)
+    vectors = trained.embed(pictures)
+    similarity = vectors @ vectors.T
+    same = labels[:, None] == labels
+    np.fill_diagonal(same, False)
+    assert similarity[same].mean() > similarity[labels[:, None] != labels].mean() + 0.5
+
+
+def test_vectors_have_unit_length_and_do_not_depend_on_the_batch(trained: Encoder) -> None:
+    pictures, _ = stripes(6, 2, 2)
+    vectors = trained.embed(pictures)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(vectors, trained.embed(pictures, batch=5), atol=1e-5)
+
+
+def test_colour_and_size_are_taken_care_of(trained: Encoder) -> None:
+    grey, _ = stripes(3, 1, 3)
+    large = np.repeat(np.repeat(grey, 2, 1), 2, 2)[..., None].repeat(3, -1)
+    np.testing.assert_allclose(trained.embed(large), trained.embed(grey), atol=1e-4)
+    assert trained.embed(np.empty((0, 9, 9, 3), np.uint8)).shape == (0, TINY.dim)
+
+
+def test_the_same_plan_gives_the_same_weights() -> None:
+    plan = Training(steps=4, batch=8, seed=5)
+    first, second = (train(*stripes(3, 4, 0), plan, TINY) for _ in range(2))
+    for a, b in zip(first.net.state_dict().values(), second.net.state_dict().values(), strict=True):
+        assert bool((a == b).all())
+
+
+def test_saved_weights_give_the_same_vectors_and_are_checked(trained: Encoder, tmp_path) -> None:
+    trained.save(tmp_path)
+    pictures, _ = stripes(4, 1, 4)
+    np.testing.assert_array_equal(Encoder.load(tmp_path).embed(pictures), trained.embed(pictures))
+    (tmp_path / WEIGHTS).write_bytes((tmp_path / WEIGHTS).read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(ValueError, match=WEIGHTS):
+        Encoder.load(tmp_path)
+    (tmp_path / CONFIG).unlink()
+    with pytest.raises(FileNotFoundError, match=CONFIG):
+        Encoder.load(tmp_path)
+
+
+def test_augmentation_changes_pictures_reproducibly() -> None:
+    import torch
+
+    grey = torch.from_numpy(stripes(4, 1, 0)[0])[:, None].float() / 255
+    first, second = (augment(grey, torch.Generator().manual_seed(9)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert (first - grey).abs().mean() > 0.05
+
+
+def test_bad_training_sets_are_refused() -> None:
+    pictures, labels = stripes(2, 2, 0)
+    with pytest.raises(ValueError, match="two identities"):
+        train(pictures, labels * 0, Training(steps=1), TINY)
+    with pytest.raises(ValueError, match="to_grey"):
+        train(to_grey(pictures, 16), labels, Training(steps=1), TINY)
