@@ -40,20 +40,15 @@ SPREAD = {
     "little": -1.0,
 }  # degrees a degree of spread
 SWAY = {"thumb": 0.0, "index": 0.5, "middle": 1.0, "ring": 1.0, "little": 0.5}
+HEEL = 26  # a point in the ball of the little finger; 22 to 25: where the palm ends between the fingers
 WEB = 21  # a point between thumb and index finger, see _helpers
 # The palm as round-ended wedges: two joints (or helper points) and the radius at either.
-KNUCKLES = (
-    22,
-    23,
-    24,
-    25,
-)  # helper points beyond the joints 5, 9, 13, 17, where the palm ends between the fingers
 PALM = (
-    (22, 0, 0.185, 0.29), (23, 0, 0.19, 0.29), (24, 0, 0.185, 0.28), (25, 0, 0.15, 0.24),
-    (22, 23, 0.185, 0.19), (23, 24, 0.19, 0.185), (24, 25, 0.18, 0.15),
-    (2, 1, 0.175, 0.28), (WEB, 1, 0.24, 0.26), (WEB, 5, 0.24, 0.19), (WEB, 2, 0.22, 0.17), (1, 0, 0.26, 0.26),
+    (22, 0, 0.185, 0.29), (23, 0, 0.19, 0.29), (24, 0, 0.185, 0.30), (25, HEEL, 0.15, 0.33), (HEEL, 0, 0.33, 0.35),
+    (22, 23, 0.18, 0.18), (23, 24, 0.18, 0.18), (24, 25, 0.17, 0.15),
+    (2, 1, 0.165, 0.20), (WEB, 1, 0.24, 0.20), (WEB, 5, 0.24, 0.17), (WEB, 2, 0.22, 0.17), (1, 0, 0.20, 0.30),
 )  # fmt: skip
-KNUCKLE_REACH = 0.15  # of the way to the next joint
+KNUCKLE_REACH = 0.10  # of the way to the next joint
 FAR = 0.3  # bones farther from every point than this carry none of them
 PALM_BLEND = 0.07  # rounding where the wedges of the palm meet
 WEB_BLEND = 0.05  # rounding where a finger leaves the palm
@@ -139,14 +134,24 @@ def palm_distance(skeleton: Skeleton, points: Array) -> Array:
 
 def _helpers(joints: Array) -> list[Array]:
     web = (2 * joints[5] + 2 * joints[2] + joints[0]) / 5
-    return [web, *(joints[k] + KNUCKLE_REACH * (joints[k + 1] - joints[k]) for k in (5, 9, 13, 17))]
+    return [
+        web,
+        *(joints[k] + KNUCKLE_REACH * (joints[k + 1] - joints[k]) for k in (5, 9, 13, 17)),
+        (joints[17] + joints[0]) / 2,
+    ]
 
 
 def _forearm(skeleton: Skeleton, points: Array) -> Array:
-    wrist = (skeleton.joints[0] + skeleton.joints[1]) / 2
-    middle = (skeleton.joints[9] + skeleton.joints[13]) / 2
-    down = (wrist - middle) / np.linalg.norm(wrist - middle)
-    return _wedge(points, wrist, wrist + 1.6 * down, 0.46, 0.44)[0]
+    wrist, down = forearm_axis(skeleton)
+    return _wedge(points, wrist, wrist + 1.8 * down, 0.42, 0.42)[0]
+
+
+def forearm_axis(skeleton: Skeleton) -> tuple[Array, Array]:
+    """Middle of the wrist (2,) and the unit vector down the forearm (2,)."""
+    joints = skeleton.joints
+    wrist = 0.8 * joints[0] + 0.2 * joints[1] + np.array([0.0, 0.12])
+    knuckles = 0.6 * joints[9] + 0.4 * joints[13]
+    return wrist, (wrist - knuckles) / np.linalg.norm(wrist - knuckles)
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ def _finger(
     total, back, rim = np.zeros(points.shape[:-1]), np.zeros(points.shape), np.zeros(points.shape[:-1])
     for k in range(3):
         a, b = posed.joints[chain[k]], posed.joints[chain[k + 1]]
-        tip = b + (0.0 if k < 2 else -0.02) * (b - a)
+        tip = b + (0.0 if k < 2 else -0.08) * (b - a)
         radii = skeleton.radii[row]
         d, _ = _wedge(points, a, tip, float(radii[k]), float(radii[k + 1]))
         if near is not None and d.min() > FAR:
