@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -166,7 +167,7 @@ def train(
         raise ValueError(f"pictures are {grey.shape[1:]}, the network wants {config.size} px: use to_grey()")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)  # initial weights and dropout
-        net = PalmNet(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = PalmNet(config).to(memory_format=torch.channels_last)
         centres = nn.Parameter(torch.randn(len(classes), config.dim))
         _fit(net, centres, torch.from_numpy(grey), torch.from_numpy(index), plan, report)
     return Encoder(net.eval(), config)
@@ -181,7 +182,7 @@ def _fit(
     report: Callable[[int, float], None] | None,
 ) -> None:
     rng = torch.Generator().manual_seed(plan.seed)
-    groups = [{"params": net.parameters()}, {"params": [centres], "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": net.parameters()}, {"params": [centres], "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.2)
     order = torch.empty(0, dtype=torch.long)
@@ -244,6 +245,6 @@ class Encoder:
         if hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest() != digest:
             raise ValueError(f"{folder / WEIGHTS} does not match {CONFIG}: fetch both again")
         config = EncoderConfig(**stored)
-        net = PalmNet(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = PalmNet(config).to(memory_format=torch.channels_last)
         net.load_state_dict(load_file(folder / WEIGHTS))
         return cls(net.eval(), config)
