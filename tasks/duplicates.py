@@ -4,7 +4,9 @@ import numpy as np
 
 from tasks.photos import Examined
 
-NEAR = 6  # bits of 256: a photo scaled to 25-120 % and saved again differs by 4 at most, a burst's next by 8
+NEAR = (
+    6  # bits of 256: a palm scaled to 60-130 % and saved again differs by 6 at most, a burst's next shot by 8
+)
 WORDS = 4  # a hash of 256 bits as four uint64
 
 

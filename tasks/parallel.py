@@ -46,12 +46,14 @@ class _Pool(Generic[T, R]):
         self.function, self.workers, self.crashed = function, workers, crashed
         self.pending: deque[tuple[T, Future[R] | None]] = deque()  # None: to be done alone
         self.pool = _spawn(workers)
+        self.single: ProcessPoolExecutor | None = None  # for what is done alone
 
     def __enter__(self) -> "_Pool[T, R]":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(cancel_futures=True)
+        for pool in filter(None, (self.pool, self.single)):
+            pool.shutdown(cancel_futures=True)
 
     def submit(self, item: T) -> None:
         try:
@@ -76,11 +78,13 @@ class _Pool(Generic[T, R]):
         self.pending = deque((item, future if _came_back(future) else None) for item, future in self.pending)
 
     def _alone(self, item: T) -> R:
-        with _spawn(1) as pool:
-            try:
-                return pool.submit(self.function, item).result()
-            except BrokenProcessPool:
-                return self.crashed(item)
+        self.single = self.single or _spawn(1)
+        try:
+            return self.single.submit(self.function, item).result()
+        except BrokenProcessPool:
+            self.single.shutdown()
+            self.single = None
+            return self.crashed(item)
 
 
 def _came_back(future: "Future[R] | None") -> bool:

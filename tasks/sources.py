@@ -66,7 +66,9 @@ def _open(source: SourceSpec, scratch: Path, photographs: Photographs | None) ->
             )
         return Listing(_drawn(photographs, scratch))
     if "://" in source.path:
-        raise SourceError("remote_path", f"{source.path}: copy it to this machine and name the local path")
+        raise SourceError(
+            "remote_path", f"{source.path} is not on this machine; copy it here and name the local path"
+        )
     path = Path(source.path).expanduser()
     return _folder(path) if source.kind == "folder" else Listing(members(_existing_file(path), scratch))
 
