@@ -24,7 +24,7 @@ def test_same_seed_same_picture_whatever_came_before():
 
 def test_landmarks_move_with_the_picture():
     _, moved, _ = Augmenter([AFFINE])(IMAGE, LANDMARKS, 1)
-    assert np.allclose(moved, LANDMARKS + [5, 0], atol=1e-3)
+    assert np.allclose(moved, LANDMARKS + np.array([5, 0]), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_bad_transforms_are_refused_by_name(transform, message):
 
 def test_a_mirror_in_disguise_is_found():
     mirror = {"name": "Affine", "p": 1.0, "params": {"scale": {"x": [-1, -1], "y": [1, 1]}}}
-    with pytest.raises(AugmentError, match="mirror|scale"):
+    with pytest.raises(AugmentError, match="mirrored"):
         Augmenter([mirror])(IMAGE, LANDMARKS, 1)
