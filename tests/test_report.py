@@ -1,0 +1,210 @@
+"""The contact sheet and the report show what was made of what, and every sum closes."""
+
+import hashlib
+import html.parser
+import io
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from manifests.images import encode
+from manifests.recipe import parse
+from tasks.accounting import Step, count_aligned, count_images, count_photos
+from tasks.contact_sheet import Block, Row, draw_sheet
+from tasks.report import CAPTURES, IDENTITIES, write_pictures_and_report
+from tasks.stages import Done
+from tests.fake_shards import make_shards, publish_shards
+
+RED, BLUE = (200, 30, 30), (20, 40, 220)
+
+
+def square(colour, size=32):
+    return encode(np.full((size, size, 3), colour, np.uint8))
+
+
+def write_photos(folder, fates):
+    """Tables as ingest and align write them; a fate is "aligned", "two" hands, or a reject "step:reason"."""
+    folder.mkdir()
+    photos, aligned, rejects = [], [], []
+    for number, fate in enumerate(fates):
+        name, photo = f"photo_{number}.jpg", hashlib.sha256(bytes([number])).hexdigest()
+        step, _, reason = fate.partition(":")
+        ok = step != "ingest"
+        photos.append(
+            {
+                "photo_id": photo,
+                "original_name": name,
+                "status": "ok" if ok else "rejected",
+                "reason": "" if ok else reason,
+            }
+        )
+        for hand in range({"aligned": 1, "two": 2}.get(step, 0)):
+            aligned += [
+                {"photo_id": photo, "hand_index": hand, "hand": "left", "view": view, "size": 32,
+                 "image": {"bytes": square(RED), "path": name}}
+                for view in ("palm", "hand")
+            ]  # fmt: skip
+        if step in ("align", "two"):  # the third hand of a photo is rejected, the photo is not
+            rejects.append(
+                {"photo_id": photo, "original_name": name, "reason": reason or "too_many_hands", "detail": ""}
+            )
+    text = pa.string()
+    image = pa.struct([("bytes", pa.binary()), ("path", text)])
+    schemas = {
+        "photos": pa.schema({"photo_id": text, "original_name": text, "status": text, "reason": text}),
+        "aligned": pa.schema(
+            {
+                "photo_id": text,
+                "hand_index": pa.int64(),
+                "hand": text,
+                "view": text,
+                "size": pa.int64(),
+                "image": image,
+            }
+        ),
+        "align_rejects": pa.schema({"photo_id": text, "original_name": text, "reason": text, "detail": text}),
+    }
+    for name, rows in (("photos", photos), ("aligned", aligned), ("align_rejects", rejects)):
+        pq.write_table(pa.Table.from_pylist(rows, schema=schemas[name]), folder / f"{name}.parquet")
+    return Done(folder, "0" * 16, {"seconds": 1.5})
+
+
+FATES = [
+    "aligned",
+    "two",
+    "ingest:truncated",
+    "ingest:duplicate_file",
+    "align:no_hand_found",
+    "align:blurred",
+]
+
+
+@settings(max_examples=12, deadline=None)
+@given(fates=st.lists(st.sampled_from(FATES), max_size=30))
+def test_sums_close_whatever_happens_to_the_photographs(tmp_path_factory, fates):
+    folder = tmp_path_factory.mktemp("any") / "tables"
+    write_photos(folder, fates)
+    photos, aligned = count_photos(folder), count_aligned(folder, folder)
+    assert photos.closes and aligned.closes
+    assert photos.given == len(fates) and aligned.given == photos.became["photos"]
+    assert aligned.became["aligned"] == fates.count("aligned") + fates.count("two")
+    assert photos.reasons.get("truncated", 0) == fates.count("ingest:truncated")
+    assert aligned.reasons.get("blurred", 0) == fates.count("align:blurred")
+
+
+def test_a_lost_photo_does_not_close():
+    assert not Step("Alignment", "photos", 5, {"aligned": 3, "rejected": 1}, {"blurred": 1}).closes
+    assert not Step("Alignment", "photos", 4, {"aligned": 3, "rejected": 1}, {}).closes
+
+
+def test_images_drawn_are_published_or_rejected_with_a_reason(tmp_path):
+    version = publish_shards(make_shards(tmp_path / "s", subjects=5), tmp_path / "out")
+    step, by = count_images(version.path, {"blurred": 2, "twin": 1})
+    assert step.closes and (step.given, step.became) == (33, {"published": 30, "rejected": 3})
+    assert by["split"].total() == by["view"]["palm"] == by["augmented"]["False"] == 30
+
+
+def test_the_sheet_has_a_row_an_identity_and_a_column_a_capture():
+    blocks = [
+        Block("Real", [Row("real", [square(RED)])]),
+        Block("Generated", [Row("a", [square(BLUE)] * 3), Row("b", [square(BLUE)] * 2)], ["0", "1", "2"]),
+    ]
+    with Image.open(io.BytesIO(draw_sheet(blocks, cell=40))) as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))
+    assert (pixels == RED).all(axis=2).sum() == 40 * 40
+    blue = (pixels == BLUE).all(axis=2)
+    assert blue.sum() == 5 * 40 * 40
+    assert (pixels == RED).all(axis=2).any(axis=1).argmax() < blue.any(axis=1).argmax()  # real ones above
+    rows = np.flatnonzero(np.diff(blue.any(axis=1).astype(int)) == 1)
+    assert len(rows) == 2
+
+
+class _Links(html.parser.HTMLParser):
+    """Collects everything a page could ask for, and checks that tags are closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.open, self.text = [], [], ""
+
+    def handle_starttag(self, tag, attributes):
+        self.asked += [v for k, v in attributes if k in ("src", "href", "srcset", "data", "action", "poster")]
+        assert tag not in ("script", "iframe", "link", "object")
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """A version with photographs, and the page parsed."""
+    folder = tmp_path_factory.mktemp("reported")
+    done = write_photos(folder / "tables", [*FATES, *FATES])
+    source = {"kind": "folder", "path": "/photos", "credit": "A <b>person</b>", "licence": "CC BY 4.0"}
+    recipe = parse({"name": "palms", "source": source})
+
+    def finish(building):
+        write_pictures_and_report(building, recipe, {"ingest": done, "align": done, "train": None})
+
+    version = publish_shards(
+        make_shards(folder / "s", subjects=20, captures=10), folder / "out", finish=finish
+    )
+    page = _Links()
+    page.feed((version.path / "report.html").read_text())
+    page.close()
+    return version, page
+
+
+def test_the_report_asks_for_nothing_outside_itself(reported):
+    version, page = reported
+    assert page.open == [] and page.asked
+    assert all(address.startswith("data:image/webp;base64,") for address in page.asked)
+    text = (version.path / "report.html").read_text()
+    assert "default-src 'none'" in text and not re.search(r"url\(|@import|https?://", text.split("<body>")[0])
+    assert 'name="viewport"' in text
+
+
+def test_the_report_tells_the_whole_story(reported):
+    version, page = reported
+    words = " ".join(page.text.split())
+    sums = [
+        "12 files = 8 photos + 4 rejected",
+        "8 photos = 4 aligned + 4 rejected",
+        "400 images = 400 published",
+    ]
+    reasons = ["truncated", "no hand found", "photo_2.jpg, photo_8.jpg"]
+    origin = ["CC BY 4.0", "A <b>person</b>", version.name, 'kind = "folder"', "1.5"]
+    for said in (*sums, *reasons, *origin, "s000000 left", "identity skin tone"):
+        assert said in words, said
+    assert "does not close" not in words
+    assert len(page.asked) == IDENTITIES * CAPTURES + 6
+
+
+def test_the_contact_sheet_shows_real_palms_beside_generated_ones(reported):
+    version, _ = reported
+    with Image.open(version.path / "contact_sheet.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))
+    red = (pixels == RED).all(axis=2)
+    assert red.sum() == 6 * 112 * 112
+    assert pixels.shape[0] > IDENTITIES * 112
+
+
+def test_without_photographs_the_report_says_so(tmp_path):
+    def finish(building):
+        write_pictures_and_report(
+            building, parse({"name": "palms"}), {"ingest": None, "align": None, "train": None}
+        )
+
+    version = publish_shards(make_shards(tmp_path / "s", subjects=2), tmp_path / "out", finish=finish)
+    text = (version.path / "report.html").read_text()
+    assert "no source of photographs" in text and "Real aligned" not in text
