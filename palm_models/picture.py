@@ -14,6 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 MAX_PIXELS = 89_478_485  # decoded pixels at most: 256 MiB as RGB, Pillow's own limit
 MAX_JPEG_PIXELS = 2**29  # pixels a baseline JPEG may announce: it is decoded strip by strip at 1/2 to 1/8
+MAX_SCANS = 200  # of a progressive JPEG; encoders make about ten, a hostile one makes decoding take hours
 FORMATS = ("PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # beside JPEG, which opens on its own
 TURNS = {  # EXIF orientation -> what makes it upright (Exif 2.32, tag 0x0112)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -67,8 +68,8 @@ def decode(source: Path | bytes, max_side: int | None = None) -> Picture:
     alpha is laid on white, EXIF orientation is applied; of an animation or a multi-page file the first frame
     counts. The number of pixels is checked in the header, before anything is decoded.
 
-    Raises PictureError: missing, empty, not_a_picture, unsupported_format, too_large, pixel_format,
-    truncated, corrupt.
+    Raises PictureError: missing, empty, not_a_picture, unsupported_format, too_large, too_many_scans,
+    pixel_format, truncated, corrupt.
     """
     name = source.name if isinstance(source, Path) else "picture"
     with _stream(source, name) as stream:
@@ -105,6 +106,11 @@ def _decode(stream: BinaryIO, name: str, max_side: int | None) -> Picture:
     width, height = image.size
     fmt = "JPEG" if image.format == "MPO" else str(image.format)
     _draft(image, max_side)
+    if "progressive" in image.info and _scans(stream) > MAX_SCANS:
+        message = (
+            f"{name}: more than {MAX_SCANS} passes over the picture, which would take hours; save it again"
+        )
+        raise PictureError("too_many_scans", message)
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name, f"{width} x {height} pixels")
     image.load()
@@ -137,6 +143,15 @@ def _open(stream: BinaryIO, name: str) -> Image.Image:
             f"{name}: not a picture in JPEG, {', '.join(FORMATS)}; remove it or export it as JPEG or PNG"
         )
         raise PictureError("not_a_picture", message) from None
+
+
+def _scans(stream: BinaryIO) -> int:
+    """Scans of a JPEG, counted by their markers, in thumbnails too; the stream is left where it was."""
+    at = stream.tell()
+    stream.seek(0)
+    number = stream.read().count(b"\xff\xda")
+    stream.seek(at)
+    return number
 
 
 def _draft(image: Image.Image, max_side: int | None) -> None:

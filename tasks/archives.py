@@ -190,17 +190,18 @@ def _tar_members(
             return
         archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep every header
         name = _clean(info.name)
+        reject = _tar_reject(name, info, limits, counted.left)
+        if reject and info.size > counted.left:
+            yield reject
+            raise _TooMuch  # rather than unpack what is left of the budget to get past it
         counted.allow(max(info.size, 0))
         if info.isdir() or is_hidden(name):
             continue
-        reject = _tar_reject(name, info, limits, counted.left)
         body = None if reject else archive.extractfile(info)
         yield reject or _store(name, cast("IO[bytes]", body), scratch / f"member-{index:08d}", info.size)
     counted.allow(0)
     rest = b"".join(iter(lambda: cast("IO[bytes]", archive.fileobj).read(BLOCKS), b""))
-    if not rest or rest.strip(
-        b"\0"
-    ):  # tarfile takes a damaged header for the end, which is two blocks of zeros
+    if not rest or rest.strip(b"\0"):  # not the end mark: tarfile stops at a damaged header too
         yield _stopped(path, "archive_damaged", "a broken header or no end mark; download it again")
 
 

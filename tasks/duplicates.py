@@ -22,7 +22,6 @@ class Duplicates:
 
     def check(self, photo: Examined) -> tuple[str, str, str] | None:
         """(reason, detail, photo_id of the first one) when `photo` was seen before; otherwise remember it."""
-        assert photo.photo_id is not None, "only photos are compared"
         file, pixels = bytes.fromhex(photo.photo_id), bytes.fromhex(photo.pixels)
         if (first := self.by_file.get(file)) is not None:
             return "duplicate_file", "the same bytes", self.ids[first]

@@ -29,8 +29,8 @@ ROWS = 1000  # rows held in memory and written as one row group
 
 SCHEMA = pa.schema(
     [
-        ("photo_id", pa.string()),  # sha256 of the file as found; null when it could not be read
-        ("path", pa.string()),  # absolute path of the immutable copy; null for a file that is no photo
+        ("photo_id", pa.string()),  # sha256 of the file as found; empty when it was not read
+        ("path", pa.string()),  # absolute path of the immutable copy; empty when it is no photo
         ("original_name", pa.string()),  # in the source, with its folders
         ("width", pa.int32()),  # pixels of the copy, upright
         ("height", pa.int32()),

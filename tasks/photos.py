@@ -15,7 +15,7 @@ from tasks.found import Found
 from tasks.jpeg import without_metadata
 
 MAX_FILE_BYTES = 512 * 2**20  # no photograph is larger
-MAX_SIDE = 8192  # pixels; a photo larger than this is copied at this size, unless its JPEG can stay as it is
+MAX_SIDE = 8192  # pixels; a photo larger than this is copied at this size
 JPEG_QUALITY = 95  # of JPEGs that must be turned or recoloured, with full colour resolution
 HASH_SIDE = 16  # side of the perceptual hash: 256 bits tell palms on one background apart, 64 do not
 
@@ -24,15 +24,15 @@ HASH_SIDE = 16  # side of the perceptual hash: 256 bits tell palms on one backgr
 class Examined:
     """One row of the table of photos before duplicates are known; ids and hashes are lower-case hex.
 
-    photo_id: sha256 of the file as found; copy: the immutable copy, under blobs and named by its own sha256;
+    photo_id: sha256 of the file as found; copy: the immutable copy, under blobs, named by its own sha256;
     width, height: of the copy; pixels: sha256 of the decoded pixels; phash: 256 bits; reason, detail: empty
     when the file is a photo.
     """
 
     name: str
-    photo_id: str | None = None
+    photo_id: str = ""
     bytes: int = 0
-    copy: str | None = None
+    copy: str = ""
     width: int = 0
     height: int = 0
     format: str = ""
@@ -79,14 +79,13 @@ def _photo(name: str, digest: str, data: bytes, picture: Picture, blobs: Path) -
     if not path.exists():  # a content address: what is there is right, for it was renamed when whole
         atomic_write(path, copy)
     rgb = picture.rgb
-    reduced = suffix == ".png" or not picture.plain
     return Examined(
         name,
         digest,
         len(data),
         str(path.resolve()),
-        width=rgb.shape[1] if reduced else picture.full_width,
-        height=rgb.shape[0] if reduced else picture.full_height,
+        width=rgb.shape[1],
+        height=rgb.shape[0],
         format=picture.format,
         orientation=picture.orientation,
         pixels=hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest(),
@@ -97,10 +96,11 @@ def _photo(name: str, digest: str, data: bytes, picture: Picture, blobs: Path) -
 def clean_copy(data: bytes, picture: Picture) -> tuple[bytes, str]:
     """The copy that is kept, and its suffix: upright sRGB and no metadata.
 
-    A JPEG that is upright and sRGB already keeps its coefficients and loses only its metadata; another JPEG
-    is encoded again at high quality; any other format becomes PNG, losslessly but for 16-bit and alpha.
+    A JPEG that is upright, sRGB and not too large keeps its coefficients and loses only its metadata; another
+    JPEG is encoded again at high quality; any other format becomes PNG, losslessly but for 16-bit and alpha.
     """
-    if picture.format == "JPEG" and picture.plain and (stripped := _stripped(data, picture)):
+    whole = picture.plain and picture.scale == 1.0
+    if picture.format == "JPEG" and whole and (stripped := _stripped(data, picture)):
         return stripped, ".jpg"
     stream = io.BytesIO()
     image = Image.fromarray(picture.rgb)

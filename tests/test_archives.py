@@ -1,13 +1,16 @@
 """Archives: whole ones give their files; hostile and damaged ones give reasons and keep the rest."""
 
+import gzip
 import io
+import lzma
 import os
+import shutil
 import stat
-import struct
 import tarfile
 import time
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -156,15 +159,48 @@ def test_a_bomb_stops_early_by_its_ratio(kind: str, tmp_path: Path) -> None:
     assert sum(f.path.stat().st_size for f in found.values() if f.path) < MIB
 
 
-def test_a_zip_that_declares_100_gb_is_never_unpacked(tmp_path: Path) -> None:
-    path = zip_of(tmp_path / "photos.zip", {"bomb.jpg": bytes(MIB), "good.jpg": PHOTO}, zipfile.ZIP_DEFLATED)
-    data = bytearray(path.read_bytes())
-    central = data.index(b"PK\1\2")
-    data[central + 24 : central + 28] = struct.pack(
-        "<I", 0xFFFFFF00
-    )  # uncompressed size, 4 GB at most without zip64
-    path.write_bytes(data)
-    assert reasons(read(path, tmp_path)) == {"bomb.jpg": "member_too_large", "good.jpg": ""}
+def test_a_real_tar_gz_of_100_gb_stops_at_once(tmp_path: Path) -> None:
+    """A gzip file may be many in a row: 64 MiB of zeros, 1,600 times, behind a header for 100 GiB."""
+    good, bomb = tarfile.TarInfo("good.jpg"), tarfile.TarInfo("bomb.jpg")
+    good.size, bomb.size = 512, 1600 * 64 * MIB
+    zeros = gzip.compress(bytes(64 * MIB), 1)
+    path = tmp_path / "photos.tar.gz"
+    with path.open("wb") as file:
+        head = good.tobuf() + PHOTO[:512] + bomb.tobuf(tarfile.GNU_FORMAT)
+        file.write(gzip.compress(head))
+        for _ in range(1600):
+            file.write(zeros)
+    began = time.perf_counter()
+    found = reasons(read(path, tmp_path))
+    assert time.perf_counter() - began < 5
+    path.unlink()
+    assert found == {"good.jpg": "", "bomb.jpg": "member_too_large", "photos.tar.gz": "archive_too_large"}
+
+
+def test_a_real_zip_of_100_gb_costs_only_its_bombs(tmp_path: Path) -> None:
+    """One that says so, and one whose directory claims a small member."""
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
+    chunk = deflate.compress(bytes(64 * MIB)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    for claimed, reason in ((1600 * 64 * MIB, "member_too_large"), (1000, "member_damaged")):
+        path = zip_of(tmp_path / "photos.zip", {"good.jpg": PHOTO})
+        with zipfile.ZipFile(path, "a") as archive:
+            info = zipfile.ZipInfo("bomb.jpg")
+            info.compress_type, info.header_offset = zipfile.ZIP_DEFLATED, archive.start_dir
+            info.file_size, info.compress_size, info.CRC = claimed, 1600 * len(chunk), 1
+            archive.fp.seek(archive.start_dir)
+            archive.fp.write(info.FileHeader(zip64=True))
+            for _ in range(1600):
+                archive.fp.write(chunk)
+            archive.start_dir = archive.fp.tell()
+            archive.filelist.append(info)
+            archive.NameToInfo[info.filename] = info
+            archive._didModify = True
+        assert path.stat().st_size > 100_000_000
+        began = time.perf_counter()
+        assert reasons(read(path, tmp_path)) == {"good.jpg": "", "bomb.jpg": reason}
+        assert time.perf_counter() - began < 5
+        path.unlink()
+        shutil.rmtree(tmp_path / "scratch")
 
 
 def test_a_huge_tar_member_is_skipped(tmp_path: Path) -> None:
@@ -194,10 +230,6 @@ def test_an_endless_tar_header_is_not_read_into_memory(kind: str, tmp_path: Path
         info.type, info.size = tarfile.XHDTYPE, 100 * MIB
         file.write(info.tobuf())
         file.truncate(file.tell() + 100 * MIB)
-    import gzip
-    import lzma
-    import shutil
-
     opener = gzip.open if kind == "tar.gz" else lzma.open
     options = {"compresslevel": 1} if kind == "tar.gz" else {"preset": 0}
     with plain.open("rb") as source, opener(path, "wb", **options) as out:

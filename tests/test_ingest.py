@@ -102,7 +102,7 @@ def check(row: dict[str, Any]) -> None:
     assert (row["status"] == "ok") == (row["reason"] == "") and (row["status"] in ("ok", "rejected"))
     assert (row["duplicate_of"] is not None) == row["reason"].startswith("duplicate")
     assert row["reason"] == "" or row["detail"]
-    if row["path"] is None:
+    if not row["path"]:
         assert row["status"] == "rejected"
         return
     copy = Path(row["path"])

@@ -114,7 +114,9 @@ def test_alpha_lies_on_white() -> None:
 def test_icc_becomes_srgb() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert near(decode(encoded(corners(), "PNG", icc_profile=srgb)).rgb[10, 10], RED, 1)
-    assert near(decode(encoded(corners(), "PNG", icc_profile=swapped_profile(srgb))).rgb[10, 10], RED[::-1], 3)
+    assert near(
+        decode(encoded(corners(), "PNG", icc_profile=swapped_profile(srgb))).rgb[10, 10], RED[::-1], 3
+    )
     assert near(decode(encoded(corners(), "PNG", icc_profile=b"nonsense" * 30)).rgb[10, 10], RED, 1)
 
 
@@ -216,6 +218,13 @@ def test_20000_x_20000_is_refused_from_its_header() -> None:
     progressive = progressive.replace(struct.pack(">HH", 48, 64), struct.pack(">HH", 20_000, 20_000))
     assert reason(progressive, 640) == "too_large"
     assert time.perf_counter() - began < 2, "nothing was decoded"
+
+
+def test_a_progressive_jpeg_of_endless_passes_is_refused() -> None:
+    data = encoded(corners(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    assert decode(data[:-2] + data[last:-2] * 20 + data[-2:]).full_width == 64
+    assert reason(data[:-2] + data[last:-2] * 300 + data[-2:]) == "too_many_scans"
 
 
 def test_a_large_baseline_jpeg_is_decoded_at_reduced_scale() -> None:
