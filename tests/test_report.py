@@ -156,9 +156,8 @@ def reported(tmp_path_factory):
     def finish(building):
         write_pictures_and_report(building, recipe, {"ingest": done, "align": done, "train": None})
 
-    version = publish_shards(
-        make_shards(folder / "s", subjects=20, captures=10), folder / "out", finish=finish
-    )
+    shards = make_shards(folder / "s", subjects=20, captures=10)
+    version = publish_shards(shards, folder / "out", finish=finish, recipe_toml=recipe.to_toml())
     page = _Links()
     page.feed((version.path / "report.html").read_text())
     page.close()
