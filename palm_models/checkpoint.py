@@ -1,0 +1,145 @@
+"""Checkpoints: weights as safetensors beside a JSON of everything needed to rebuild the model."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from palm_models.network import Denoiser, NetworkSpec
+
+FORMAT = 1
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+LARGEST = 2 << 30  # bytes of a weights file that is still opened
+LARGEST_CONFIG = 1 << 20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network and what it was trained with."""
+
+    network: Denoiser
+    scales: dict[str, tuple[float, float, float]]  # detail scale of each view
+    digest: str  # sha256 of config and weights: the identity of the checkpoint
+    training: dict[str, Any] = field(default_factory=dict)  # how it was trained, for the model card
+
+    def scale(self, view: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return np.asarray(self.scales[view], np.float32)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file and what to do."""
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write so that `path` holds either the old bytes or all of the new ones, whatever happens."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def save_checkpoint(
+    folder: Path,
+    network: Denoiser,
+    scales: Mapping[str, tuple[float, float, float]],
+    training: Mapping[str, Any],
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a checkpoint; the config carries the sha256 of the weights it belongs to and is replaced last."""
+    tensors = {k: v.detach().cpu().to(dtype).contiguous() for k, v in network.state_dict().items()}
+    weights = save(tensors)
+    config = {
+        "format": FORMAT,
+        "network": asdict(network.spec),
+        "scales": {view: list(scale) for view, scale in scales.items()},
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "training": dict(training),
+    }
+    write_bytes(folder / WEIGHTS, weights)
+    write_bytes(folder / CONFIG, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Rebuild the network of a checkpoint folder, on the CPU, in evaluation mode.
+
+    Raises CheckpointError for a file that is missing, torn, too large, or does not fit its config.
+    """
+    raw = _read(folder / CONFIG, LARGEST_CONFIG)
+    weights = _read(folder / WEIGHTS, LARGEST)
+    config = _config(raw, folder / CONFIG)
+    if hashlib.sha256(weights).hexdigest() != config["weights_sha256"]:
+        raise CheckpointError(f"{folder / WEIGHTS} is not the file its config names; copy both files again")
+    network = Denoiser(config["network"])
+    network.load_state_dict(_tensors(folder / WEIGHTS, network), strict=True)
+    digest = hashlib.sha256(raw + weights).hexdigest()
+    return Checkpoint(network.eval().requires_grad_(False), config["scales"], digest, config["training"])
+
+
+def checkpoint_digest(folder: Path) -> str:
+    """Identity of a checkpoint folder without building its network: sha256 over config and weights."""
+    return hashlib.sha256(
+        _read(folder / CONFIG, LARGEST_CONFIG) + _read(folder / WEIGHTS, LARGEST)
+    ).hexdigest()
+
+
+def _read(path: Path, largest: int) -> bytes:
+    try:
+        if path.stat().st_size > largest:
+            raise CheckpointError(
+                f"{path} is larger than {largest} bytes; this is no checkpoint of palmforge"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: {error.strerror}; name a folder with {CONFIG} and {WEIGHTS}"
+        ) from error
+
+
+def _config(raw: bytes, path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(raw)
+        network = dict(config["network"])
+        network["mults"] = tuple(int(m) for m in network["mults"])
+        scales = {view: (float(a), float(b), float(c)) for view, (a, b, c) in config["scales"].items()}
+        if config["format"] != FORMAT or not all(0 < s < 10 for scale in scales.values() for s in scale):
+            raise ValueError(f"format {config['format']}, scales {scales}")
+        spec = NetworkSpec(**network)
+        return {**config, "network": spec, "scales": scales, "training": dict(config["training"])}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not a config of format {FORMAT}: {error}; train again or copy it again"
+        ) from error
+
+
+def _tensors(path: Path, network: Denoiser) -> dict[str, Tensor]:
+    """The tensors of a weights file as float32; refused unless names and shapes fit and all numbers are finite."""
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            if found != wanted:
+                odd = sorted(set(found.items()) ^ set(wanted.items()))[:3]
+                raise CheckpointError(
+                    f"{path} does not fit the network of its config, see {odd}; copy both files again"
+                )
+            tensors = {name: file.get_tensor(name).float() for name in wanted}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is no safetensors file: {error}; copy it again") from error
+    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise CheckpointError(
+            f"{path} holds numbers that are not finite in {broken[0]}; train again from an earlier state"
+        )
+    return tensors
