@@ -3,7 +3,7 @@
 import hashlib
 from typing import Literal
 
-from manifests.recipe import Splits
+from manifests.sections import Splits
 
 Split = Literal["train", "validation", "test"]
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from manifests.card import CardFacts
 from manifests.images import SUFFIX, encode
 from manifests.publish import Version, publish
-from manifests.recipe import Splits, parse
+from manifests.recipe import parse
+from manifests.sections import Splits
 from manifests.split import split_of
 
 HANDS = ("left", "right")

@@ -1,0 +1,219 @@
+"""The sections of a recipe: one documented, constrained line an option."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+View = Literal["palm", "hand"]
+Hand = Literal["left", "right"]
+KAGGLE_HANDLE = r"^$|^[\w-]+/[\w.-]+/versions/[1-9]\d*$"
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, unknown keys refused, text trimmed, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("names something twice")
+    return values
+
+
+def _controls(controls: dict[str, Any]) -> dict[str, Any]:
+    for field, control in controls.items():
+        _check_control(field, control)
+    return controls
+
+
+def _check_control(field: str, control: Any) -> None:
+    """A control is a fixed value, a range, a normal distribution or a list of choices."""
+    if isinstance(control, bool | int | float | str):
+        return
+    keys = set(control) if isinstance(control, dict) else set()
+    if keys == {"low", "high"}:
+        if not all(_is_number(control[k]) for k in keys) or control["low"] > control["high"]:
+            raise ValueError(f"{field}: low and high must be numbers, low <= high")
+    elif keys == {"mean", "sd"}:
+        if not all(_is_number(control[k]) for k in keys) or control["sd"] < 0:
+            raise ValueError(f"{field}: mean and sd must be numbers, sd >= 0")
+    elif keys == {"choices"}:
+        if not isinstance(control["choices"], list) or not control["choices"]:
+            raise ValueError(f"{field}: choices must be a list with at least one value")
+    else:
+        raise ValueError(
+            f"{field}: give a fixed value, {{low = a, high = b}}, {{mean = m, sd = s}} or {{choices = [...]}}"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+Views = Annotated[tuple[View, ...], Field(min_length=1), AfterValidator(_unique)]
+Hands = Annotated[tuple[Hand, ...], Field(min_length=1), AfterValidator(_unique)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Controls = Annotated[dict[str, Any], AfterValidator(_controls)]
+
+
+class Source(Section):
+    """Where the photographs of real palms come from."""
+
+    kind: Literal["none", "renderer", "folder", "archive", "kaggle"] = Field(
+        default="none", description="none, renderer (drawn palms), folder, archive (zip, tar) or kaggle"
+    )
+    path: str = Field(
+        default="", description="folder or archive with the photographs, also s3://…; for folder and archive"
+    )
+    dataset: str = Field(
+        default="",
+        pattern=KAGGLE_HANDLE,
+        description="Kaggle dataset at a pinned version: owner/name/versions/N",
+    )
+    licence: str = Field(
+        default="", description="licence of the photographs, recorded with every image made from them"
+    )
+    credit: str = Field(default="", description="who made the photographs, printed in the dataset card")
+    limit: int = Field(default=0, ge=0, description="take at most this many photographs; 0 = all")
+    identities: int = Field(
+        default=20, ge=1, description="identities that kind renderer draws as photographs"
+    )
+    captures: int = Field(
+        default=4, ge=1, description="photographs of each identity that kind renderer draws"
+    )
+    retries: int = Field(default=5, ge=0, le=20, description="further attempts when the network is to blame")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind in ("folder", "archive") and not self.path:
+            raise ValueError(f'kind = "{self.kind}" needs source.path, the {self.kind} with the photographs')
+        if self.kind == "kaggle" and not self.dataset:
+            raise ValueError('kind = "kaggle" needs source.dataset, as owner/name/versions/N')
+        return self
+
+
+class Align(Section):
+    """How hands are found in the photographs and brought into the canonical frames."""
+
+    views: Views = Field(
+        default=("palm", "hand"), description="views to cut: palm (region of interest), hand (with fingers)"
+    )
+    size: int = Field(default=256, ge=32, le=2048, description="side of the aligned pictures in pixels")
+    confidence: float = Field(default=0.5, gt=0, lt=1, description="least detection score of a hand, 0 to 1")
+    max_hands: int = Field(default=2, ge=1, le=4, description="hands taken from one photograph at most")
+    attempts: int = Field(
+        default=8, ge=1, le=8, description="tries with padding and quarter turns before a photo is rejected"
+    )
+    decode_side: int = Field(
+        default=1024, ge=256, le=8192, description="larger photographs are decoded to about this side"
+    )
+    model: str = Field(
+        default="", description="path of a hand_landmarker.task; empty = the one made at set-up"
+    )
+    workers: int = Field(default=0, ge=0, description="processes that align; 0 = one a core")
+
+
+class Train(Section):
+    """How the generator learns from the aligned palms."""
+
+    checkpoint: str = Field(
+        default="shipped", min_length=1, description="shipped, train, or the path of a checkpoint folder"
+    )
+    steps: int = Field(default=8000, ge=1, description="training steps in all, also over resumed runs")
+    batch: int = Field(default=8, ge=1, description="pictures in one training step")
+    learning_rate: float = Field(default=6e-4, gt=0, lt=1, description="peak learning rate")
+    warmup: int = Field(default=100, ge=0, description="steps over which the learning rate rises")
+    cooldown: Share = Field(default=0.3, description="last share of the steps, over which it falls to zero")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights that draw")
+    condition_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="share of pictures trained without their structure"
+    )
+    palm_share: Share = Field(
+        default=0.7, description="share of view palm among the pictures; the rest is hand"
+    )
+    size: int = Field(
+        default=128, ge=32, le=1024, multiple_of=32, description="side of the pictures in pixels"
+    )
+    dim: int = Field(default=64, ge=8, le=512, multiple_of=8, description="width of the network")
+    save_every: int = Field(default=250, ge=1, description="steps between checkpoints to resume from")
+    sample_every: int = Field(default=500, ge=0, description="steps between sample sheets; 0 = none")
+
+
+class EngineOptions(Section):
+    """What turns structure maps into pixels."""
+
+    name: Literal["renderer", "diffusion"] = Field(
+        default="renderer", description="renderer (no weights) or diffusion"
+    )
+    steps: int = Field(default=12, ge=1, le=1000, description="sampling steps of the diffusion engine")
+    start: float = Field(
+        default=1.0, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
+    )
+    guidance: float = Field(
+        default=1.0, ge=0, le=20, description="strength of the structure condition; 1 = as trained"
+    )
+    workers: int = Field(default=0, ge=0, description="processes that draw; 0 = one a core")
+
+
+class Splits(Section):
+    """Shares of the subjects in each split; drawn by hash, so the counts come near them."""
+
+    train: Share = Field(default=0.8, description="share of subjects to train on")
+    validation: Share = Field(default=0.1, description="share of subjects to validate on")
+    test: Share = Field(default=0.1, description="share of subjects to test on")
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + validation + test must be 1, they are {total:g}")
+        return self
+
+
+class Dataset(Section):
+    """What is made: how many identities and captures, and how they are stored."""
+
+    identities: int = Field(default=20, ge=1, description="identities: hands, the classes of the dataset")
+    captures: int = Field(default=8, ge=1, description="captures of each identity")
+    views: Views = Field(default=("palm",), description="views of each capture: palm, hand")
+    size: int = Field(default=128, ge=16, le=2048, description="side of the pictures in pixels")
+    hands: Hands = Field(default=("left", "right"), description="hands of each subject: left, right")
+    splits: Splits = Field(default=Splits(), description="shares of subjects in each split")
+    shard_identities: int = Field(
+        default=8, ge=1, description="identities made in one unit of work and of resume"
+    )
+    image_format: Literal["png", "jpeg", "webp"] = Field(
+        default="png", description="png (lossless), jpeg or webp"
+    )
+    quality: int = Field(
+        default=95, ge=1, le=100, description="quality of jpeg and webp; webp at 100 is lossless"
+    )
+    version: str = Field(
+        default="", pattern=r"^$|^[\w][\w.-]*$", description="name of the version; empty = from the content"
+    )
+
+
+class Transform(Section):
+    """One albumentations transform."""
+
+    name: str = Field(
+        min_length=1, description="class of albumentations, for example RandomBrightnessContrast"
+    )
+    p: Share = Field(default=1.0, description="probability of the transform")
+    params: dict[str, Any] = Field(default_factory=dict, description="its arguments")
+
+
+class Augment(Section):
+    """Further pictures derived from the captures, their parameters recorded."""
+
+    copies: int = Field(default=0, ge=0, description="augmented pictures of each capture; 0 = none")
+    transforms: tuple[Transform, ...] = Field(
+        default=(), description="albumentations transforms: {name, p, params}"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.copies and not self.transforms:
+            raise ValueError("copies > 0 needs at least one entry in augment.transforms")
+        return self
