@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tasks.found import SourceError
 from tasks.kaggle import download
@@ -24,13 +26,20 @@ CLIENT = """
 import json, logging, os, sys, traceback
 logging.basicConfig(level=logging.DEBUG)
 from tasks.found import SourceError
+from pathlib import Path
+from tasks.ingest import ingest
 from tasks.kaggle import download
+from tasks.sources import SourceSpec
 for line in sys.stdin:
     order = json.loads(line)
     os.environ.clear()
     os.environ.update(order["environment"])
     try:
-        result = {"path": str(download(order["handle"], retries=order["retries"], pause=0.01))}
+        if order["out"]:
+            source = SourceSpec("kaggle", dataset=order["handle"], licence="CC-BY-4.0")
+            result = {"path": str(ingest(source, Path(order["out"]), workers=1).table)}
+        else:
+            result = {"path": str(download(order["handle"], retries=order["retries"], pause=0.01))}
     except SourceError as error:
         traceback.print_exc()
         result = {"reason": error.reason, "message": str(error)}
@@ -61,12 +70,12 @@ class Client:
         self.process, self.home, self.cache = process, home, home / "cache"
         self.login = {"KAGGLE_USERNAME": "secret-user", "KAGGLE_KEY": "secret-key"}
 
-    def run(self, kaggle: Kaggle, handle: str = HANDLE, retries: int = 2) -> Result:
+    def run(self, kaggle: Kaggle, handle: str = HANDLE, retries: int = 2, out: str = "") -> Result:
         environment = self.login | {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "KAGGLEHUB_CACHE": str(self.cache), "HOME": str(self.home),
             "http_proxy": kaggle.address,
         }  # fmt: skip
-        order = {"environment": environment, "handle": handle, "retries": retries}
+        order = {"environment": environment, "handle": handle, "retries": retries, "out": out}
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
@@ -201,6 +210,25 @@ def test_login_from_a_token_or_a_file(client: Client) -> None:
     with Kaggle(archive()) as kaggle:
         assert client.run(kaggle).path is not None
         assert kaggle.authorised[0].startswith("Basic ")
+
+
+def test_a_dataset_becomes_photos(client: Client) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as out:
+        for index in range(3):
+            picture = io.BytesIO()
+            noise = np.random.default_rng(index).integers(0, 255, (64, 64, 3), np.uint8)
+            Image.fromarray(noise).save(picture, "JPEG")
+            out.writestr(f"MALE/{index}.jpg", picture.getvalue())
+        out.writestr("labels.csv", "name,hand")
+    with Kaggle(stream.getvalue()) as kaggle:
+        result = client.run(kaggle, out=str(client.home / "out"))
+    assert result.path is not None, result.output
+    rows = pq.read_table(result.path).to_pylist()
+    reasons = {"MALE/0.jpg": "", "MALE/1.jpg": "", "MALE/2.jpg": "", "labels.csv": "not_a_picture"}
+    assert {r["original_name"]: r["reason"] for r in rows} == reasons
+    assert {r["source_dataset"] for r in rows} == {HANDLE}
+    assert {(r["source_kind"], r["source_license"]) for r in rows} == {("kaggle", "CC-BY-4.0")}
 
 
 @pytest.mark.parametrize(
