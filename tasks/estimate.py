@@ -1,7 +1,6 @@
 """Estimates what a recipe would cost in time, disk and memory, from a few pictures really drawn."""
 
 import math
-import os
 import resource
 import time
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from manifests.recipe import Recipe
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity
 from tasks import stages
+from tasks.parallel import available_cores
 from tasks.plan import make_engine, planned_identity, shards
 
 PROBES = 4  # pictures drawn for the estimate, after one that warms the engine up
@@ -75,7 +75,7 @@ def estimate(recipe: Recipe) -> Estimate:
         recipe,
         images=d.identities * d.captures * len(d.views) * (1 + recipe.augment.copies),
         shard_count=shard_count,
-        workers=min(recipe.engine.workers or os.cpu_count() or 1, shard_count),
+        workers=min(recipe.engine.workers or available_cores(), shard_count),
         seconds_per_image=seconds / (PROBES * len(d.views)),
         bytes_per_image=sum(sizes) / len(sizes),
         worker_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from manifests.recipe import Recipe
 from palm_models.engine import Engine
 from tasks.augment import Augmenter
+from tasks.parallel import available_cores, die_with_parent
 from tasks.plan import PlannedShard, generation_digest, make_engine, shards
 from tasks.samples import draw_identity, row_of
 from tasks.work import Stage, Work
@@ -61,7 +62,7 @@ def _draw_all(
     report: Callable[[int], None],
     total: int,
 ) -> None:
-    workers = min(recipe.engine.workers or os.cpu_count() or 1, len(missing))
+    workers = min(recipe.engine.workers or available_cores(), len(missing))
     finished = total - len(missing)
     # Spawned, one thread each: forked torch hangs, and OpenMP threads of several processes fight for cores.
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (recipe, checkpoint)) as pool:
@@ -84,6 +85,7 @@ _worker: dict[str, Any] = {}
 def _start_worker(recipe: Recipe, checkpoint: Path | None) -> None:
     import cv2
 
+    die_with_parent()
     cv2.setNumThreads(1)
     if recipe.engine.name != "renderer":
         import torch

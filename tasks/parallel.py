@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,6 +17,18 @@ AHEAD = 4  # items in flight for each worker: enough to keep it busy, few enough
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def die_with_parent() -> None:
+    """In a worker: end when the parent is gone; a pool's worker would otherwise never notice."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only ever called in a worker
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def in_order(
@@ -92,4 +105,4 @@ def _came_back(future: "Future[R] | None") -> bool:
 
 
 def _spawn(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), die_with_parent)
