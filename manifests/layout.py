@@ -72,6 +72,18 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def check_writable(folder: Path) -> None:
+    """Raise PublishError when nothing can be written in `folder`; to be called before hours of work."""
+    probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.write_bytes(b"palmforge")
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+
+
 def atomic_write(path: Path, data: bytes) -> None:
     """Write `data` to `path`: a reader sees the old bytes or all of the new ones, also after a power cut.
 

@@ -39,9 +39,7 @@ class Recipe(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="name of the dataset and of its folder")
     seed: int = Field(default=0, ge=0, lt=2**63, description="root of every random draw")
-    out: str = Field(
-        default="out", min_length=1, description="folder or s3:// address that versions are published in"
-    )
+    out: str = Field(default="out", min_length=1, description="folder that versions are published in")
     work: str = Field(
         default=".palmforge", min_length=1, description="folder of resumable intermediate results"
     )

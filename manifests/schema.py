@@ -102,6 +102,8 @@ def parameter_fields(schemas: Iterable[tuple[str, pa.Schema]]) -> list[pa.Field]
         fields = pa.schema(
             [f for f in schema if f.name.startswith(PARAMETER_PREFIXES) and f.name not in known]
         )
+        if fields == common:
+            continue
         if common is not None and set(fields.names) != set(common.names):
             odd = sorted(set(fields.names) ^ set(common.names))
             raise SchemaError(

@@ -64,7 +64,7 @@ class Source(Section):
         default="none", description="none, renderer (drawn palms), folder, archive (zip, tar) or kaggle"
     )
     path: str = Field(
-        default="", description="folder or archive with the photographs, also s3://…; for folder and archive"
+        default="", description="folder or archive with the photographs; for kinds folder and archive"
     )
     dataset: str = Field(
         default="",

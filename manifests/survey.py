@@ -76,10 +76,17 @@ def survey(shards: Sequence[Path], recipe_digest: str) -> Survey:
 
     Raises ShardError or SchemaError naming the shard that cannot be published.
     """
-    footers = [(shard, *_footer(shard)) for shard in shards]
-    for shard, schema, _ in footers:
-        check_shard(str(shard), schema)
-    parameters = parameter_fields((str(shard), schema) for shard, schema, _ in footers)
+    image_bytes = 0
+
+    def schemas() -> Iterator[tuple[str, pa.Schema]]:
+        nonlocal image_bytes
+        for shard in shards:
+            schema, size = _footer(shard)
+            check_shard(str(shard), schema)
+            image_bytes += size
+            yield str(shard), schema
+
+    parameters = parameter_fields(schemas())
     counts, digest = _Counts(), hashlib.sha256(f"{SCHEMA_VERSION} {recipe_digest}".encode())
     for shard in shards:
         for table in read(shard, shard_fields(parameters)):
@@ -88,18 +95,17 @@ def survey(shards: Sequence[Path], recipe_digest: str) -> Survey:
                 counts.add(shard, key, count)
     if not counts.seen:
         raise ShardError("there are no images to publish: every shard is empty")
-    image_bytes = sum(size for _, _, size in footers)
     return Survey(parameters, digest.hexdigest(), counts.rows, counts.identities, image_bytes)
 
 
 def _footer(shard: Path) -> tuple[pa.Schema, int]:
     """Schema of a shard and the compressed bytes of its images."""
     with _explain(shard), pq.ParquetFile(shard) as file:
-        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-        columns = (group.column(i) for group in groups for i in range(group.num_columns))
-        return file.schema_arrow, sum(
-            c.total_compressed_size for c in columns if c.path_in_schema == "image.bytes"
-        )
+        metadata = file.metadata
+        paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
+        image = paths.index("image.bytes") if "image.bytes" in paths else 0
+        groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+        return file.schema_arrow, sum(group.column(image).total_compressed_size for group in groups)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.layout import PublishError, atomic_write
+from manifests.layout import PublishError, atomic_write, check_writable
 from manifests.publish import latest, versions
 from manifests.read import DatasetError, open_dataset
 from manifests.verify import verify
@@ -155,6 +155,9 @@ def test_an_unwritable_output_is_named(tmp_path, kind):
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", out], check=False).returncode:
             pytest.skip("a read-only file system can be mounted by root only")
     try:
+        for write in (lambda: check_writable(out), lambda: atomic_write(out / "x", b"")):
+            with pytest.raises(PublishError, match=rf"cannot write {out}"):
+                write()
         with pytest.raises(PublishError, match=rf"cannot write {out}.*choose another `out`"):
             publish_shards(make_shards(tmp_path / "s", subjects=2), out)
     finally:
@@ -225,6 +228,11 @@ def test_atomic_write_keeps_the_old_bytes_when_it_fails(tmp_path, small_disk):
     with pytest.raises(PublishError, match="No space left"):
         atomic_write(small_disk / "a", bytes(2_000_000))
     assert (small_disk / "a").read_bytes() == b"old" and names(small_disk) == {"a"}
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    assert names(tmp_path / "a" / "b") == set()
 
 
 def test_latest_that_names_nothing_is_refused(tmp_path):
