@@ -1,6 +1,7 @@
 """Read an archive as hostile until proven otherwise: a member at a time, under our own names and limits."""
 
 import bz2
+import errno
 import gzip
 import lzma
 import re
@@ -260,7 +261,7 @@ def _store(name: str, member: IO[bytes], target: Path, size: int) -> Found:
 
 
 def _unless_the_disk_is_to_blame(error: Exception) -> None:
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: a seek to nonsense
         raise error
 
 

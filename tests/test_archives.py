@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tasks.archives import Limits, members
 from tasks.found import Found, SourceError
@@ -312,6 +314,36 @@ def test_an_unknown_compression_is_named(tmp_path: Path) -> None:
         data[data.index(magic) + at] = 97
     path.write_bytes(data)
     assert reasons(read(path, tmp_path)) == {"bad.jpg": "unsupported_compression", "good.jpg": ""}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    hurt=st.lists(
+        st.tuples(st.integers(0, 2**32), st.binary(max_size=4), st.integers(0, 99)), min_size=1, max_size=5
+    )
+)
+def test_damage_anywhere_gives_files_reasons_or_a_refusal(
+    kind: str, tmp_path: Path, hurt: list[tuple[int, bytes, int]]
+) -> None:
+    """Bytes changed, put in and taken out: whole members and rejects, or SourceError; no leftovers."""
+    data = bytearray(
+        build(kind, tmp_path, {"a/1.jpg": PHOTO, "b.jpg": PHOTO[::-1], "é.png": b"x" * 40}).read_bytes()
+    )
+    for place, new, removed in hurt:
+        at = place % (len(data) + 1)
+        data[at : at + removed] = new
+    path = tmp_path / "hurt"
+    path.write_bytes(data)
+    scratch = tmp_path / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        found = list(members(path, scratch, Limits(member_bytes=MIB, free=4 * MIB)))
+    except SourceError:
+        found = []
+    assert all(bool(item.path) != bool(item.reason) for item in found)
+    assert {item.path for item in found if item.path} == set(scratch.iterdir())
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", PHOTO, b"\x1f\x8b\x08\0" + b"x" * 50, b"BZh9nothing"])
