@@ -103,15 +103,17 @@ def _zip(path: Path, scratch: Path, limits: Limits) -> Iterator[Found]:
 
 
 def _zip_directory_size(path: Path) -> int:
-    """Bytes of the central directory as the end record gives them (APPNOTE 4.3.16), before it is loaded."""
+    """Bytes of the central directory as the end records give them, before it is loaded.
+
+    APPNOTE 4.3.16; 4.3.14 and 4.3.15 when zip64 records of 56 and 20 bytes come right before it.
+    """
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 65_557))
+        file.seek(max(0, path.stat().st_size - 65_635))
         tail = file.read()
     at = tail.rfind(b"PK\5\6")
     size = struct.unpack_from("<I", tail, at + 12)[0] if at >= 0 and len(tail) >= at + 22 else 0
-    zip64 = tail.rfind(b"PK\6\6", 0, max(at, 0))
-    if size == 0xFFFFFFFF and zip64 >= 0 and len(tail) >= zip64 + 48:
-        size = struct.unpack_from("<Q", tail, zip64 + 40)[0]
+    if at >= 76 and tail[at - 76 : at - 72] == b"PK\6\6":
+        size = max(size, struct.unpack_from("<Q", tail, at - 76 + 40)[0])
     return int(size)
 
 
@@ -130,9 +132,8 @@ def _zip_reject(name: str, info: zipfile.ZipInfo, limits: Limits, left: int) -> 
 
 def _unpack(name: str, target: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Found:
     try:
-        return _store(
-            name, archive.open(info), target, info.file_size
-        )  # zipfile gives no byte more than this
+        member = archive.open(info)  # gives no byte more than its directory entry says
+        return _store(name, member, target, info.file_size)
     except NotImplementedError as error:
         return Found(name, reason="unsupported_compression", detail=f"{error}; pack it again with deflate")
     except (*DAMAGED, RuntimeError, ValueError, OSError) as error:

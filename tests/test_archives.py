@@ -6,6 +6,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import time
 import tracemalloc
@@ -267,6 +268,20 @@ def test_an_overlong_zip_directory_is_refused_before_it_is_loaded(tmp_path: Path
     with pytest.raises(SourceError, match="directory") as caught:
         read(path, tmp_path, Limits(members=20))
     assert caught.value.reason == "too_many_members"
+
+
+def test_a_zip64_directory_is_measured_too(tmp_path: Path) -> None:
+    """The plain end record says that the directory is empty; zipfile believes the zip64 record before it."""
+    path = zip_of(tmp_path / "photos.zip", {f"{i}{'x' * 200}.jpg": b"" for i in range(200)})
+    data = path.read_bytes()
+    end = data.rindex(b"PK\5\6")
+    count, size, start = struct.unpack_from("<HII", data, end + 10)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
+    path.write_bytes(data[:end] + record + locator + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0, 0, 0, 0, 0))
+    assert len(zipfile.ZipFile(path).namelist()) == 200
+    with pytest.raises(SourceError, match="directory for more than"):
+        read(path, tmp_path, Limits(members=20))
 
 
 @pytest.mark.parametrize("kind", KINDS)
