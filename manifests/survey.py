@@ -143,7 +143,8 @@ def read(shard: Path, fields: Sequence[pa.Field], batch_rows: int = 1024) -> Ite
 def _column(batch: pa.RecordBatch, wanted: pa.Field) -> pa.Array:
     if wanted.name not in batch.schema.names:
         return pa.nulls(batch.num_rows, wanted.type)
-    return batch.column(wanted.name).cast(wanted.type)
+    column = batch.column(wanted.name)
+    return column if column.type == wanted.type else column.cast(wanted.type)
 
 
 def _hash(digest: "hashlib._Hash", table: pa.Table) -> None:

@@ -2,16 +2,17 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import IDENTITIES, MANIFEST, SPLITS, shard_name
+from manifests.layout import DATA, IDENTITIES, MANIFEST
+from manifests.number import Numbering, Run
 from manifests.schema import (
     DICTIONARY,
     IMAGE_COLUMN,
@@ -23,7 +24,7 @@ from manifests.schema import (
 )
 from manifests.survey import ShardError, Survey, read, shard_fields
 
-TABLE_GROUP_ROWS = 8192  # rows of a row group where there are no images
+TABLE_GROUP_ROWS = 4096  # rows of a row group where there are no images
 SMALLEST_GROUP = 100 / 128  # of a full row group: the last one of a file is not left smaller
 
 
@@ -42,30 +43,22 @@ def write_tables(
     Raises ShardError naming shard and sample when an image's bytes do not match its sha256.
     """
     fields = [*shard_fields(survey.parameters), pa.field(IMAGE_COLUMN.name, IMAGE_COLUMN.type)]
+    (folder / DATA).mkdir()
     with _VersionWriter(folder, survey, constants, metadata) as version:
         for shard in shards:
             for table in read(shard, fields, survey.group_rows):
                 _check_images(shard, table)
-                for identity_rows in _split_by_identity(table):
-                    version.add(identity_rows)
+                version.add(table)
 
 
 def _check_images(shard: Path, table: pa.Table) -> None:
     images = table.column(IMAGE_COLUMN.name).combine_chunks().field("bytes")
     for sample, wanted, image in zip(table["sample_id"], table["sha256"], images, strict=True):
-        if hashlib.sha256(image.as_buffer()).hexdigest() != wanted.as_py():
+        if hashlib.sha256(image.as_buffer() or b"").hexdigest() != wanted.as_py():
             raise ShardError(
                 f"{shard}: {sample}: the image does not match its sha256. "
                 "Delete the shard's folder and run the same command again"
             )
-
-
-def _split_by_identity(table: pa.Table) -> Iterator[pa.Table]:
-    start = 0
-    for _, group in groupby(table["identity_id"].to_pylist()):
-        count = sum(1 for _ in group)
-        yield table.slice(start, count)
-        start += count
 
 
 @dataclass
@@ -77,7 +70,6 @@ class _TableWriter:
     group_rows: int
     held: list[pa.Table] = field(default_factory=list)
     held_rows: int = 0
-    rows: int = 0
 
     def __post_init__(self) -> None:
         texts = {
@@ -96,7 +88,6 @@ class _TableWriter:
     def add(self, table: pa.Table) -> None:
         self.held.append(table)
         self.held_rows += table.num_rows
-        self.rows += table.num_rows
         while self.held_rows >= self.group_rows + max(1, int(self.group_rows * SMALLEST_GROUP)):
             self._write(self.group_rows)
 
@@ -117,121 +108,87 @@ class _TableWriter:
             self.writer.close()
 
 
-@dataclass
-class _SplitWriter:
-    """The data files of one split, filled one after the other with whole identities."""
-
-    folder: Path
-    split: str
-    schema: pa.Schema
-    group_rows: int
-    files: int
-    identities: int
-    label: int = -1
-    current: _TableWriter | None = None
-    name: str = ""
-
-    def start_identity(self) -> None:
-        self.label += 1
-        name = shard_name(self.split, self.label * self.files // self.identities, self.files)
-        if name != self.name:
-            self.close()
-            self.name = name
-            self.current = _TableWriter(self.folder / name, self.schema, self.group_rows)
-
-    def add(self, table: pa.Table) -> None:
-        assert self.current is not None
-        self.current.add(table)
-
-    @property
-    def next_row(self) -> int:
-        return self.current.rows if self.current else 0
-
-    def close(self) -> None:
-        if self.current:
-            self.current.close()
-        self.current = None
-
-    def abandon(self) -> None:
-        if self.current:
-            self.current.abandon()
-
-
 class _VersionWriter:
     """All Parquet files of a version, written in one pass in plan order."""
 
     def __init__(
         self, folder: Path, survey: Survey, constants: Mapping[str, str | None], metadata: Mapping[str, Any]
     ) -> None:
-        self.constants = constants
+        self.folder, self.constants, self.group_rows = folder, constants, survey.group_rows
+        self.numbering = Numbering(survey)
         self.schema = data_schema(survey.parameters, metadata)
-        self.identity, self.label = "", -1
-        self.identity_row: dict[str, Any] = {}
-        (folder / shard_name("train", 0, 1)).parent.mkdir(parents=True, exist_ok=True)
-        self.splits = {
-            split: _SplitWriter(
-                folder, split, self.schema, survey.group_rows, survey.files(split), survey.identities[split]
-            )
-            for split in SPLITS
-            if survey.rows[split]
-        }
-        self.manifest = _TableWriter(
-            folder / MANIFEST, manifest_schema(survey.parameters, metadata), TABLE_GROUP_ROWS
-        )
-        self.identities = _TableWriter(
-            folder / IDENTITIES, identities_schema(survey.parameters, metadata), TABLE_GROUP_ROWS
-        )
-        self.finished: list[dict[str, Any]] = []
+        listed, single = (make(survey.parameters, metadata) for make in (manifest_schema, identities_schema))
+        self.manifest = _TableWriter(folder / MANIFEST, listed, TABLE_GROUP_ROWS)
+        self.identities = _TableWriter(folder / IDENTITIES, single, TABLE_GROUP_ROWS)
+        self.data: dict[str, tuple[str, _TableWriter]] = {}  # split: its current shard
+        self.open: list[dict[str, Any]] = []  # rows of identities.parquet; the last may get more images
 
     def __enter__(self) -> "_VersionWriter":
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        writers: list[_SplitWriter | _TableWriter] = [*self.splits.values(), self.manifest, self.identities]
-        if error is None:
-            self._finish_identity()
-            self._write_identities()
+        writers = [*(writer for _, writer in self.data.values()), self.manifest, self.identities]
+        try:
+            if error is None:
+                self._write_identities(self.open)
+                for writer in writers:
+                    writer.close()
+        finally:
             for writer in writers:
-                writer.close()
-        for writer in writers:
-            writer.abandon()
+                writer.abandon()
 
     def add(self, rows: pa.Table) -> None:
-        """Rows of one identity; those of one identity may come in several calls after one another."""
-        first = rows.slice(0, 1).drop_columns([IMAGE_COLUMN.name]).to_pylist()[0]
-        split = self.splits[first["split"]]
-        if first["identity_id"] != self.identity:
-            self._finish_identity()
-            self.identity, self.label = first["identity_id"], self.label + 1
-            split.start_identity()
-            self.identity_row = {**first, "label": self.label, "split_label": split.label, "images": 0}
-        table = self._complete(rows, split)
-        split.add(table)
-        self.manifest.add(table.select(self.manifest.schema.names).cast(self.manifest.schema))
-        self.identity_row["images"] += rows.num_rows
+        """Further rows in plan order."""
+        runs = list(self.numbering.runs(rows["identity_id"].to_pylist(), rows["split"].to_pylist()))
+        table = self._complete(rows, runs)
+        plain = table.select(self.manifest.schema.names).replace_schema_metadata(
+            self.manifest.schema.metadata
+        )
+        self.manifest.add(plain)
+        self._add_identities(plain, runs)
+        for shard in dict.fromkeys(run.shard for run in runs):
+            places = [np.arange(run.start, run.start + run.count) for run in runs if run.shard == shard]
+            self._writer(shard).add(table.take(np.concatenate(places)))
 
-    def _complete(self, rows: pa.Table, split: _SplitWriter) -> pa.Table:
+    def _complete(self, rows: pa.Table, runs: Sequence[Run]) -> pa.Table:
         """The rows with every column of the schema."""
-        count, start = rows.num_rows, split.next_row
+        counts = [run.count for run in runs]
         written = {
-            "label": pa.repeat(pa.scalar(self.label, pa.int64()), count),
-            "split_label": pa.repeat(pa.scalar(split.label, pa.int64()), count),
+            "label": pa.array(np.repeat([run.label for run in runs], counts)),
+            "split_label": pa.array(np.repeat([run.split_label for run in runs], counts)),
             "file_name": rows[IMAGE_COLUMN.name].combine_chunks().field("path"),
-            "shard": pa.repeat(split.name, count),
-            "row": pa.array(range(start, start + count), pa.int64()),
+            "shard": pa.array(np.repeat([run.shard for run in runs], counts).tolist(), pa.string()),
+            "row": pa.array(np.concatenate([np.arange(run.row, run.row + run.count) for run in runs])),
         }
         for name, value in self.constants.items():
-            if name not in rows.schema.names or rows[name].null_count == count:
-                written[name] = pa.repeat(pa.scalar(value, pa.string()), count)
-        columns = [written[n] if n in written else rows[n] for n in self.schema.names]
+            if name not in rows.schema.names or rows[name].null_count == rows.num_rows:
+                written[name] = pa.repeat(pa.scalar(value, pa.string()), rows.num_rows)
+        columns = [written[name] if name in written else rows[name] for name in self.schema.names]
         return pa.table(columns, schema=self.schema)
 
-    def _finish_identity(self) -> None:
-        if self.identity:
-            self.finished.append({n: self.identity_row.get(n) for n in self.identities.schema.names})
-        if len(self.finished) >= TABLE_GROUP_ROWS:
-            self._write_identities()
+    def _add_identities(self, rows: pa.Table, runs: Sequence[Run]) -> None:
+        names = [name for name in self.identities.schema.names if name != "images"]
+        firsts = pa.array([run.start for run in runs if run.begins], pa.int64())
+        begun = iter(rows.select(names).take(firsts).to_pylist())
+        for run in runs:
+            if run.begins:
+                self.open.append({**next(begun), "images": 0})
+            self.open[-1]["images"] += run.count
+        self._write_identities(self.open[:-1])
+        self.open = self.open[-1:]
 
-    def _write_identities(self) -> None:
-        self.identities.add(pa.Table.from_pylist(self.finished, schema=self.identities.schema))
-        self.finished = []
+    def _write_identities(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.identities.add(pa.Table.from_pylist(rows, schema=self.identities.schema))
+
+    def _writer(self, shard: str) -> _TableWriter:
+        """The writer of a data file; the file before it in its split is whole then."""
+        split = shard.rpartition("-of-")[0].rpartition("-")[0]
+        name, writer = self.data.get(split, ("", None))
+        if name != shard:
+            if writer:
+                writer.close()
+            writer = _TableWriter(self.folder / shard, self.schema, self.group_rows)
+            self.data[split] = (shard, writer)
+        assert writer is not None
+        return writer
