@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manifests.recipe import Recipe
+from manifests.recipe_errors import RecipeError
 from manifests.split import split_of
-from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.capture import make_capture
 from palm_models.frame import Hand
-from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from palm_models.identity import make_identity
 from tasks.augment import Augmenter
 from tasks.work import code_digest, digest_of
@@ -71,18 +70,17 @@ def shards(recipe: Recipe) -> Iterator[PlannedShard]:
 def check(recipe: Recipe) -> Recipe:
     """The recipe, once its controls and transforms are known to be possible: before any heavy work.
 
-    Raises ValueError naming the control and the valid ones, or AugmentError naming the transform.
+    Raises RecipeError naming the control and the valid ones, or AugmentError naming the transform.
     """
-    for section, controls, known in (
-        ("identity", recipe.identity, IDENTITY_CONTROLS),
-        ("capture", recipe.capture, CAPTURE_CONTROLS),
-    ):
-        unknown = sorted(set(controls) - set(known))
-        if unknown:
-            raise ValueError(f"[{section}] {', '.join(unknown)}: no such control; valid: {', '.join(known)}")
     hand: Hand = recipe.dataset.hands[0]
-    make_identity(recipe.seed, 0, hand, recipe.identity)
-    make_capture(recipe.seed, 0, hand, 0, recipe.capture)
+    for section, draw in (
+        ("identity", lambda: make_identity(recipe.seed, 0, hand, recipe.identity)),
+        ("capture", lambda: make_capture(recipe.seed, 0, hand, 0, recipe.capture)),
+    ):
+        try:
+            draw()
+        except ValueError as error:
+            raise RecipeError(f"[{section}] {error}") from None
     if recipe.augment.transforms:
         Augmenter([t.model_dump() for t in recipe.augment.transforms])
     return recipe
@@ -96,8 +94,7 @@ def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
         return RendererEngine()
     from palm_models.diffusion import DiffusionEngine
 
-    if checkpoint is None:
-        raise ValueError("engine.name = 'diffusion' needs train.checkpoint = 'shipped', 'train' or a folder")
+    assert checkpoint is not None  # stages.train leaves one for every engine that learns
     return DiffusionEngine(checkpoint, **engine_options(recipe))
 
 
