@@ -55,7 +55,9 @@ def trace(creases: Sequence[Crease], n: int = 48) -> Array:
     length = np.array([c.length for c in creases])[:, None]
     turn = np.array([c.turn for c in creases]) @ _between(n)
     step = length / (n - 1)
-    heading = np.array([c.heading for c in creases])[:, None] + _integral((turn[:, 1:] + turn[:, :-1]) / 2 * step)
+    heading = np.array([c.heading for c in creases])[:, None] + _integral(
+        (turn[:, 1:] + turn[:, :-1]) / 2 * step
+    )
     middle = np.radians((heading[:, 1:] + heading[:, :-1]) / 2)
     x = np.array([c.x for c in creases])[:, None] + _integral(np.cos(middle) * step)
     y = np.array([c.y for c in creases])[:, None] + _integral(np.sin(middle) * step)
@@ -76,7 +78,8 @@ def _integral(steps: Array) -> Array:
 def profile(creases: Sequence[Crease], n: int = 48) -> Array:
     """Depth (creases, n) along each crease: it tapers off, undulates, and vanishes where it is broken."""
     start, wave, gap, depth = (
-        np.array([getattr(c, name) for c in creases])[:, None] for name in ("from_start", "wave", "gap", "depth")
+        np.array([getattr(c, name) for c in creases])[:, None]
+        for name in ("from_start", "wave", "gap", "depth")
     )
     s = np.linspace(0, 1, n)
     rise = start + (1 - start) * np.clip(s / 0.18, 0, 1) ** 0.7
@@ -225,14 +228,36 @@ def _wrinkles(
     share = np.array([f.share for _, f in fields]) * subject.lognormal(0, 0.5, len(fields))
     n = int(traits["wrinkles"])
     which = hand.choice(len(fields), n, p=share / share.sum())
-    z, u = hand.standard_normal((n, 7 + KNOTS)), hand.random((n, 3))
-    wrinkles = []
+    z, u = hand.standard_normal((n, 7 + KNOTS)), hand.random((n, 6))
+    wrinkles: list[Crease] = []
     for k, q, r in zip(which, z, u, strict=True):
+        if wrinkles and r[3] < priors.WRINKLE_BUNDLES:
+            wrinkles.append(_beside(wrinkles[-1], q, r))
+            continue
         kind, field = fields[k]
         towards = main[int(r[0] * 3)] if field.heading is None else field.heading[0] + tilt[k]
         wide = 0.0 if field.heading is None else field.heading[1]
         wrinkles.append(_wrinkle(kind, field, traits, towards + wide * q[2], q, r))
     return wrinkles
+
+
+def _beside(wrinkle: Crease, q: Array, r: Array) -> Crease:
+    """A neighbour of a wrinkle that runs nearly parallel to it."""
+    near, far = priors.BUNDLE_GAP
+    gap = (near + (far - near) * r[4]) * (1 if r[5] < 0.5 else -1)
+    along, slip = np.radians(wrinkle.heading), 0.25 * wrinkle.length * q[0]
+    return replace(
+        wrinkle,
+        x=float(wrinkle.x - gap * np.sin(along) + slip * np.cos(along)),
+        y=float(wrinkle.y + gap * np.cos(along) + slip * np.sin(along)),
+        heading=float(wrinkle.heading + 6 * q[1]),
+        length=float(min(0.9, wrinkle.length * np.exp(0.3 * q[2]))),
+        turn=tuple((np.array(wrinkle.turn) + 25 * q[7:]).tolist()),
+        depth=float(min(1.0, wrinkle.depth * np.exp(0.35 * q[5]))),
+        width=float(wrinkle.width * np.exp(0.2 * q[6])),
+        wave=float(6.28 * r[1]),
+        gap=-1.0,
+    )
 
 
 def _wrinkle(
@@ -242,6 +267,9 @@ def _wrinkle(
     heading = along + float(traits["wrinkle_disorder"]) * q[3]
     length = field.length * float(traits["wrinkle_length"]) * np.exp(priors.WRINKLE_LENGTH_SD * q[4])
     back = np.radians(heading)
+    stature = min(
+        1.4, (length / (field.length * priors.IDENTITY["wrinkle_length"].a)) ** priors.WRINKLE_STATURE
+    )
     x, y = field.x[0] + field.x[1] * q[0], field.y[0] + field.y[1] * q[1]
     return Crease(
         kind=kind,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from palm_models.creases import Crease
-from palm_models.hand import FINGERS, Array, Skeleton
+from palm_models.hand import FINGERS, Array, Skeleton, forearm_axis
 from palm_models.identity import Identity
 
-BASE_AT = 0.36  # the fold at a finger's base, as a share of the way from its first to its second joint
+# the fold at a finger's base, as a share of the way from its first to its second joint
+BASE_AT = {"index": 0.34, "middle": 0.25, "ring": 0.26, "little": 0.36}
+WRIST_AT = 0.02  # the folds of the wrist, palm widths below its middle
 STRANDS = {0: 2, 1: 3, 2: 1}  # folds at the base, the middle and the last joint
 
 
@@ -16,14 +18,15 @@ def flexion_creases(identity: Identity, skeleton: Skeleton) -> list[Crease]:
     """Folds across each finger at base, middle and last joint, and two across the wrist."""
     rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed, spawn_key=(1,)))
     creases = []
-    for row, chain in enumerate(FINGERS.values()):
+    for row, (name, chain) in enumerate(FINGERS.items()):
         joints = skeleton.joints[list(chain)]
-        for k in range(3):
-            at = BASE_AT if k == 0 else 0.0
+        for k in range(1 if name == "thumb" else 0, 3):
+            at = BASE_AT[name] if k == 0 else 0.0
             place = joints[k] + at * (joints[k + 1] - joints[k])
             along = joints[k + 1] - joints[max(k - 1, 0)]
             creases += _folds(place, along, float(skeleton.radii[row, k]), STRANDS[k], identity, rng)
-    return creases
+    wrist, down = forearm_axis(skeleton)
+    return creases + _folds(wrist + WRIST_AT * down, -down, 0.42, 2, identity, rng)
 
 
 def _folds(

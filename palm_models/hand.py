@@ -149,7 +149,7 @@ def _forearm(skeleton: Skeleton, points: Array) -> Array:
 def forearm_axis(skeleton: Skeleton) -> tuple[Array, Array]:
     """Middle of the wrist (2,) and the unit vector down the forearm (2,)."""
     joints = skeleton.joints
-    wrist = 0.8 * joints[0] + 0.2 * joints[1] + np.array([0.0, 0.12])
+    wrist = 0.8 * joints[0] + 0.2 * joints[1] + np.array([-0.08, 0.22])
     knuckles = 0.6 * joints[9] + 0.4 * joints[13]
     return wrist, (wrist - knuckles) / np.linalg.norm(wrist - knuckles)
 

@@ -18,33 +18,33 @@ IDENTITY: dict[str, Prior] = {
     "little_length": normal("little finger length, as a factor", 1.0, 0.045, 0.8, 1.2, shared=0.85),
     "finger_width": normal("finger width, as a factor", 1.0, 0.07, 0.75, 1.3, shared=0.95),
     "taper": normal("how much fingers narrow to the tip", 0.8, 0.05, 0.6, 0.95, shared=0.95),
-    "mounds": lognormal("height of the palm's mounds", 1.0, 0.3, 0.3, 2.5, shared=0.9),
+    "mounds": lognormal("height of the palm's mounds", 1.4, 0.3, 0.3, 2.5, shared=0.9),
     # skin
     "skin_tone": normal(
         "individual typology angle (ITA) of the skin, degrees", 15.0, 30.0, -60.0, 65.0, shared=0.995
     ),
     "redness": normal("CIELAB a* of the skin", 15.0, 3.0, 6.0, 25.0, shared=0.97),
-    "mottling": lognormal("strength of blotches", 0.7, 0.5, 0.1, 4.0, shared=0.9),
+    "mottling": lognormal("strength of blotches", 0.35, 0.5, 0.1, 4.0, shared=0.9),
     "mottle_size": uniform("size of blotches", 0.05, 0.14, shared=0.8),
     "veins": lognormal("visibility of veins", 0.25, 0.8, 0.0, 2.0, shared=0.9),
     "sheen": lognormal("oiliness of the skin: strength of its highlights", 0.5, 0.7, 0.0, 3.0, shared=0.8),
-    "crease_pigment": lognormal("how much darker creases are than skin", 1.0, 0.35, 0.2, 3.0, shared=0.95),
+    "crease_pigment": lognormal("how much darker creases are than skin", 1.25, 0.35, 0.2, 3.0, shared=0.95),
     "grain": lognormal("depth of fine isotropic skin grain", 1.0, 0.4, 0.1, 3.0, shared=0.9),
     # ridges
-    "ridge_depth": lognormal("depth of the friction ridges", 1.0, 0.5, 0.1, 4.0, shared=0.9),
+    "ridge_depth": lognormal("depth of the friction ridges", 0.9, 0.38, 0.1, 4.0, shared=0.9),
     "ridge_period": uniform("distance of visible ridges", 0.011, 0.028, shared=0.9),
     "ridge_angle": normal("mean direction of ridges, degrees", 0.0, 35.0, -90.0, 90.0, shared=0.5),
     "ridge_curl": lognormal("how much the ridge flow turns over the palm", 0.7, 0.35, 0.1, 2.0, shared=0.5),
     # creases
     "principal_depth": lognormal("depth of the principal creases", 1.0, 0.25, 0.4, 2.0, shared=0.9),
-    "principal_width": lognormal("width of the principal creases", 0.017, 0.28, 0.008, 0.04, shared=0.9),
+    "principal_width": lognormal("width of the principal creases", 0.020, 0.28, 0.008, 0.04, shared=0.9),
     "waviness": lognormal("how much creases wander", 1.0, 0.35, 0.2, 3.0, shared=0.7),
     "chaining": lognormal("how much principal creases split into strands", 0.6, 0.6, 0.0, 2.5, shared=0.8),
     "simian": chance("heart and head crease are one", 0.04, shared=0.6),
-    "branches": count("side branches of the principal creases", 7.0, 25, shared=0.7),
-    "wrinkles": count("wrinkles beside the principal creases", 78.0, 160, shared=0.8),
-    "wrinkle_depth": lognormal("median depth of wrinkles", 0.26, 0.35, 0.08, 0.8, shared=0.9),
-    "wrinkle_length": lognormal("median length of wrinkles", 0.20, 0.25, 0.08, 0.4, shared=0.8),
+    "branches": count("side branches of the principal creases", 9.0, 30, shared=0.7),
+    "wrinkles": count("wrinkles beside the principal creases", 100.0, 200, shared=0.8),
+    "wrinkle_depth": lognormal("median depth of wrinkles", 0.45, 0.35, 0.1, 1.0, shared=0.9),
+    "wrinkle_length": lognormal("median length of wrinkles", 0.25, 0.25, 0.08, 0.4, shared=0.8),
     "wrinkle_disorder": uniform(
         "spread of wrinkle directions about the dominant ones, degrees", 6.0, 28.0, shared=0.6
     ),
@@ -52,8 +52,8 @@ IDENTITY: dict[str, Prior] = {
         "depth of criss-cross lines, most on the ball of the thumb", 0.8, 0.6, 0.0, 2.5, shared=0.9
     ),
     # marks
-    "scars": count("scars on the palm side", 0.35, 8, shared=0.0),
-    "moles": count("moles on the palm side", 0.5, 12, shared=0.2),
+    "scars": count("scars on the palm side", 0.10, 8, shared=0.0),
+    "moles": count("moles on the palm side", 0.05, 12, shared=0.2),
     "calluses": lognormal("hardened skin under the fingers", 0.2, 0.9, 0.0, 2.0, shared=0.8),
 }
 
@@ -76,11 +76,11 @@ CAPTURE: dict[str, Prior] = {
     "stretch_angle": uniform("direction in which the skin is stretched, degrees", 0.0, 180.0),
     "fading": lognormal("how unevenly creases show over the palm", 0.25, 0.5, 0.0, 1.0),
     "principal_gain": lognormal("visibility of the principal creases, as a factor", 1.0, 0.2, 0.4, 1.8),
-    "texture_gain": lognormal("visibility of ridges and grain, as a factor", 0.9, 0.5, 0.0, 3.0),
+    "texture_gain": lognormal("visibility of ridges and grain, as a factor", 0.9, 0.38, 0.0, 3.0),
     "flush": normal("blood in the skin: added CIELAB a*", 0.0, 2.0, -6.0, 8.0),
     # light
     "light_azimuth": uniform("where the light comes from, degrees clockwise from above", 0.0, 360.0),
-    "light_elevation": normal("height of the light over the palm, degrees", 50.0, 15.0, 12.0, 88.0),
+    "light_elevation": normal("height of the light over the palm, degrees", 50.0, 14.0, 18.0, 88.0),
     "ambient": uniform("share of light without direction", 0.25, 0.85),
     "unevenness": lognormal("fall-off of light over the palm", 0.12, 0.55, 0.0, 0.6),
     "warmth": normal("colour of the light: negative blue, positive yellow", 0.0, 0.35, -1.0, 1.0),
@@ -180,6 +180,9 @@ WRINKLES: dict[str, Field] = {
     "heel": Field(0.06, (0.05, 0.25), (0.95, 0.10), (175, 25), 1.0, 0.9),
 }
 WRINKLE_LENGTH_SD = 0.55  # log-sd of wrinkle length about the identity's median
-WRINKLE_DEPTH_SD = 0.65  # log-sd of wrinkle depth
-WRINKLE_WIDTH = (0.0080, 0.35)  # median in palm widths, log-sd
-WRINKLE_TURN = 110.0  # sd of the turn, degrees a palm width
+WRINKLE_STATURE = 0.6  # long wrinkles are deeper: depth grows with this power of length
+WRINKLE_DEPTH_SD = 0.55  # log-sd of wrinkle depth
+WRINKLE_WIDTH = (0.0095, 0.35)  # median in palm widths, log-sd
+WRINKLE_BUNDLES = 0.4  # share of wrinkles that run beside the one before them
+BUNDLE_GAP = (0.018, 0.05)  # their distance, palm widths
+WRINKLE_TURN = 75.0  # sd of the turn, degrees a palm width

@@ -17,7 +17,7 @@ from palm_models.warp import Warp
 
 Float = NDArray[np.float32]
 CREASE = 0.0135  # depth of a crease of depth 1, palm widths
-FOLD = 0.010  # depth of the fold beside it
+FOLD = 0.018  # depth of the fold beside it
 RIDGE = 0.0007  # amplitude of friction ridges
 GRAIN = 0.0005
 ROUND = 0.10  # height of the rounded borders of palm and fingers

@@ -34,7 +34,7 @@ VISIBLE = 0.42  # standard deviation of a line's profile as a share of its visib
 @dataclass(frozen=True)
 class Surface:
     """Layers (h, w, 4) float32: `lines` = principal creases and wrinkles in three directions (1 = deep), `texture` =
-    mesh, ridges, grain, folds beside the principal creases; `colour` = blotches, veins, dark marks, pale marks."""
+    mesh, ridges, grain, folds beside the creases; `colour` = blotches, veins, dark marks, pale marks."""
 
     lines: Float
     texture: Float
@@ -53,7 +53,7 @@ def surface(identity: Identity, view: View, size: int) -> Surface:
     lines = _wander(
         np.dstack([_principal(identity, canvas, rng), *_wrinkles(identity, canvas)]), identity, canvas, rng
     )
-    folds = cv2.GaussianBlur(lines[..., 0], (0, 0), 0.022 * density)
+    folds = cv2.GaussianBlur(lines[..., 0] + 0.6 * lines[..., 1:].max(axis=2), (0, 0), 0.024 * density)
     return Surface(
         lines=lines,
         texture=np.dstack([*_texture(identity, canvas, rng), folds]),
