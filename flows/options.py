@@ -51,10 +51,12 @@ def _metavar(annotation: Any) -> str:
 @contextmanager
 def friendly_errors() -> Iterator[None]:
     """The errors we raise on purpose become one line and exit code 1; anything else keeps its traceback."""
-    from flows.errors import EXPECTED
-
     try:
         yield
-    except EXPECTED as error:
+    except Exception as error:
+        from flows.errors import EXPECTED  # imports the engines, so only when something went wrong
+
+        if not isinstance(error, EXPECTED):
+            raise
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
