@@ -40,7 +40,7 @@ def render_card(card: CardFacts, name: str, metadata: Mapping[str, Any], found: 
             counts=counts,
             images=sum(found.rows.values()),
             identities=sum(found.identities.values()),
-            columns=markdown_table({f.name: card.parameters.get(f.name, "") for f in found.parameters}),
+            columns=markdown_table(found.parameters, card.parameters),
             size_category=_size_category(sum(found.rows.values())),
         )
     )

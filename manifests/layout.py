@@ -64,6 +64,8 @@ def explain_write_errors(path: Path) -> Iterator[None]:
     """Turn an OSError while writing `path` into a PublishError that names it and says what to do."""
     try:
         yield
+    except FileNotFoundError:
+        raise  # something that should be read: no disk is full, and its name is in the message
     except OSError as error:
         reason = error.strerror or str(error)
         raise PublishError(

@@ -198,10 +198,10 @@ def read_metadata(file: str, schema: pa.Schema) -> dict[str, Any]:
     return metadata
 
 
-def markdown_table(parameters: Mapping[str, str] | None = None) -> str:
-    """The columns as a Markdown table; `parameters` gives meanings of identity_… and capture_… columns."""
+def markdown_table(parameters: Iterable[pa.Field] = (), meanings: Mapping[str, str] | None = None) -> str:
+    """The columns as a Markdown table, those of the parameters with their `meanings` by column name."""
     rows = [(c.name, _type_name(c.type), c.unit, c.meaning) for c in (*COLUMNS, IMAGE_COLUMN)]
-    rows += [(name, "", "", meaning) for name, meaning in (parameters or {}).items()]
+    rows += [(f.name, _type_name(f.type), "", (meanings or {}).get(f.name, "")) for f in parameters]
     lines = [f"| `{name}` | {kind} | {unit} | {meaning} |" for name, kind, unit, meaning in rows]
     return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *lines])
 

@@ -51,8 +51,9 @@ def test_every_column_says_what_it_means_once():
     assert len(set(names)) == len(names)
     assert all(column.meaning for column in COLUMNS)
     assert {c.unit for c in COLUMNS if c.name in ("width", "height", "landmarks")} == {"px"}
-    table = markdown_table({"identity_skin_tone": "individual typology angle, degrees"})
-    assert all(f"| `{name}` |" in table for name in [*names, "image", "identity_skin_tone"])
+    table = markdown_table(PARAMETERS, {"identity_skin_tone": "individual typology angle, degrees"})
+    assert "| `identity_skin_tone` | double |  | individual typology angle, degrees |" in table
+    assert all(f"| `{name}` |" in table for name in [*names, "image", "capture_light"])
     assert {line.count("|") for line in table.splitlines()} == {5}
 
 
