@@ -16,6 +16,8 @@ from palm_models.hand import Skeleton, palm_distance, rest
 
 Array = NDArray[np.float64]
 KNOTS = 5  # turns a crease is described by
+CUTS = 4
+CHECKED = 24  # points a crease is looked at
 PALM_RIM = 0.01  # creases end this far from the outline of the palm
 
 
@@ -100,25 +102,28 @@ def draw_creases(
 
 
 def _keep_inside(creases: list[Crease], skeleton: Skeleton) -> tuple[Crease, ...]:
-    """Each crease cut to its longest run within the palm; those with less than a tenth of it left are dropped."""
-    points = trace(creases)
-    inside = palm_distance(skeleton, points) < -PALM_RIM
-    return tuple(
-        cut
-        for crease, line, run in zip(creases, points, inside, strict=True)
-        if (cut := _cut_to(crease, line, run))
-    )
+    """Each crease cut to its longest run within the palm; those with little of it left are dropped."""
+    kept: list[Crease] = []
+    for _ in range(CUTS):  # a cut crease runs slightly differently, so look at it again
+        points = trace(creases, CHECKED)
+        inside = palm_distance(skeleton, points) < -PALM_RIM
+        whole = inside.all(axis=1)
+        kept += [crease for crease, good in zip(creases, whole, strict=True) if good]
+        cuts = [_cut_to(c, p, i) for c, p, i in zip(creases, points, inside, strict=True) if not i.all()]
+        creases = [cut for cut in cuts if cut]
+        if not creases:
+            break
+    order = {name: k for k, name in enumerate((*priors.PRINCIPAL, "branch", *priors.WRINKLES))}
+    return tuple(sorted(kept, key=lambda crease: order[crease.kind]))
 
 
 def _cut_to(crease: Crease, points: Array, inside: NDArray[np.bool_]) -> Crease | None:
-    if inside.all():
-        return crease
     edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(int), [0]])))
     if len(edges) == 0:
         return None
     runs = edges.reshape(-1, 2)
     first, end = runs[np.argmax(runs[:, 1] - runs[:, 0])]
-    if end - first < 6:
+    if end - first < 4:
         return None
     s = np.linspace(first, end - 1, KNOTS) / (len(points) - 1)
     turn = np.interp(s, np.linspace(0, 1, KNOTS), crease.turn)
