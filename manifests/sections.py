@@ -105,6 +105,9 @@ class Align(Section):
     attempts: int = Field(
         default=8, ge=1, le=8, description="tries with padding and quarter turns before a photo is rejected"
     )
+    passes: int = Field(
+        default=2, ge=1, le=8, description="readings of each hand; each brings repeated results closer"
+    )
     decode_side: int = Field(
         default=1024, ge=256, le=8192, description="larger photographs are decoded to about this side"
     )
