@@ -6,6 +6,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -90,13 +91,14 @@ def ingest(
     """
     began = time.perf_counter()
     scratch = out / ".unpacked"
-    with explain_write_errors(out):
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
     try:
-        listing = find(source, scratch, photographs)
-        rows = _rows(source, _readable(listing.files, source), out / BLOBS, workers or available_cores())
-        counts, size = _write(_announced(rows, listing.total, progress), out)
+        with explain_write_errors(out):
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+            with _explain_read_errors(source):
+                listing = find(source, scratch, photographs)
+            rows = _rows(source, _readable(listing.files, source), out / BLOBS, workers or available_cores())
+            counts, size = _write(_announced(rows, listing.total, progress), out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     found, ok = counts.total(), counts.pop("", 0)
@@ -108,9 +110,15 @@ def ingest(
 
 
 def _readable(files: Iterator[Found], source: SourceSpec) -> Iterator[Found]:
-    """`files`, with an error of the disk explained."""
-    try:
+    with _explain_read_errors(source):
         yield from files
+
+
+@contextmanager
+def _explain_read_errors(source: SourceSpec) -> Iterator[None]:
+    """Turn an OSError while reading a source into a SourceError that names the file."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise  # while unpacking: said of the folder that is written to
@@ -135,15 +143,14 @@ def _write(rows: Iterator[dict[str, Any]], out: Path) -> tuple[Counter[str], int
     counts: Counter[str] = Counter()
     size = 0
     temporary = out / f".{TABLE}.tmp"
-    with explain_write_errors(out):
-        with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
-            while batch := list(islice(rows, ROWS)):
-                writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
-                counts.update(row["reason"] for row in batch)
-                size += sum(row["bytes"] for row in batch)
-        fsync_file(temporary)
-        temporary.replace(out / TABLE)
-        fsync_directory(out)
+    with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+        while batch := list(islice(rows, ROWS)):
+            writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+            counts.update(row["reason"] for row in batch)
+            size += sum(row["bytes"] for row in batch)
+    fsync_file(temporary)
+    temporary.replace(out / TABLE)
+    fsync_directory(out)
     return counts, size
 
 

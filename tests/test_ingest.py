@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from manifests.layout import PublishError
-from tasks.found import SourceError
+from tasks.found import Found, SourceError
 from tasks.ingest import SCHEMA, IngestReport, ingest
+from tasks.photos import crashed
 from tasks.sources import SourceSpec
 
 
@@ -204,6 +205,11 @@ def test_an_archive_is_ingested_with_its_rejects(tmp_path: Path) -> None:
     )
     assert done[-1] == (4, 4)
     assert not (tmp_path / "out/.unpacked").exists()
+
+
+def test_a_file_that_kills_its_process_is_a_reject() -> None:
+    row = crashed(Found("bad.jpg", Path("bad.jpg")))
+    assert (row.name, row.reason, row.photo_id) == ("bad.jpg", "decoder_crashed", "")
 
 
 def test_the_renderer_is_ingested(tmp_path: Path) -> None:
