@@ -140,7 +140,7 @@ class Train(Section):
     )
     dim: int = Field(default=64, ge=8, le=512, multiple_of=8, description="width of the network")
     save_every: int = Field(default=250, ge=1, description="steps between checkpoints to resume from")
-    sample_every: int = Field(default=500, ge=0, description="steps between sample sheets; 0 = none")
+    sample_every: int = Field(default=500, ge=1, description="steps between sample sheets")
 
 
 class EngineOptions(Section):

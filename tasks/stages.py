@@ -81,8 +81,10 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     from tasks.train import train as step
 
     assert palms is not None  # the recipe refuses training without photographs
-    code = code_digest("palm_models/network.py", "palm_models/extractor.py", "tasks/train.py")
-    settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
+    drop = recipe.train.condition_dropout
+    options = recipe.train.model_dump(exclude={"checkpoint", "condition_dropout"})
+    settings = TrainSettings(**options, drop=drop, drop_fine=drop, seed=recipe.seed)
+    code = code_digest("palm_models", "tasks/train.py")
     digest = digest_of(recipe.train.model_dump(mode="json"), recipe.seed, palms.digest, code)
     stage = Work(Path(recipe.work)).stage("checkpoints", digest)
 

@@ -86,7 +86,7 @@ def train(
 
     `out` gets model.safetensors and config.json (averaged weights, for the engine), state.safetensors (for
     resuming), log.jsonl and sample-<step>.png. Batches are a function of seed and step, so a resumed training
-    ends in the same weights as one that was never stopped.
+    ends in the same weights as one that was never stopped. progress: called with (steps done, all).
     """
     from accelerate import Accelerator
 
