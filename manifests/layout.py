@@ -13,6 +13,7 @@ MANIFEST = "manifest.parquet"
 IDENTITIES = "identities.parquet"
 RECIPE = "recipe.toml"
 CARD = "README.md"
+CROISSANT = "croissant.json"
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.html"
 CHECKSUMS = "SHA256SUMS"  # of every other file of the version; `sha256sum -c SHA256SUMS` reads it

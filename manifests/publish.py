@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +14,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.card import CardFacts, render_card
+from manifests.croissant import describe
 from manifests.layout import (
     BUILDING,
     CARD,
     CHECKSUMS,
+    CROISSANT,
     LATEST,
     LOCK,
     MANIFEST,
@@ -87,7 +90,7 @@ def publish(
                 _add(folder, extras or {})
                 if finish:
                     finish(folder)
-                (folder / CHECKSUMS).write_text(_checksums(folder), encoding="utf-8")
+                _seal(folder, metadata, card, found)
         if latest(home) != chosen:
             swap_pointer(home / LATEST, chosen)
     return _version(home / chosen, found, created=not existing)
@@ -184,9 +187,15 @@ def _add(folder: Path, extras: Mapping[str, bytes | Path]) -> None:
             shutil.copyfile(source, target)
 
 
-def _checksums(folder: Path) -> str:
+def _seal(folder: Path, metadata: Mapping[str, Any], card: CardFacts, found: Survey) -> None:
+    """Write the Croissant description and the checksums of all files, last."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return "".join(f"{file_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in files)
+    sums = {p.relative_to(folder).as_posix(): (file_sha256(p), p.stat().st_size) for p in files}
+    described = json.dumps(describe(metadata, card, found.parameters, sums), indent=1, ensure_ascii=False)
+    (folder / CROISSANT).write_text(f"{described}\n", encoding="utf-8")
+    sums[CROISSANT] = (file_sha256(folder / CROISSANT), 0)
+    lines = [f"{digest}  {name}\n" for name, (digest, _) in sorted(sums.items())]
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def file_sha256(path: Path) -> str:

@@ -128,3 +128,61 @@ def test_hugging_face_datasets(version, tmp_path):
     assert found["size"] == [16, 16] and found["feature"] == "Image" and found["landmarks"] == 42
     assert found["streamed"] == found["splits"]["train"]
     assert ".venv-hf" in found["file"]
+
+
+CROISSANT = """
+import json, logging, sys
+import mlcroissant
+seen = []
+keep = type("Keep", (logging.Handler,), {"emit": lambda self, record: seen.append(record)})
+logging.getLogger("absl").addHandler(keep())
+dataset = mlcroissant.Dataset(sys.argv[1] + "/croissant.json")
+records = list(dataset.records("images"))
+text = lambda value: value.decode() if isinstance(value, bytes) else value
+print(json.dumps({
+    "issues": dataset.metadata.ctx.issues.report(),
+    "warnings": len(seen),
+    "rows": [(text(r["images/sample_id"]), int(r["images/label"])) for r in records],
+    "size": records[0]["images/image"].size,
+    "landmarks": len(records[0]["images/landmarks"]),
+}))
+"""
+
+
+def test_croissant(version, tmp_path):
+    """mlcroissant, the reference implementation, finds nothing to complain about and reads the images."""
+    if not HUGGING_FACE.exists():
+        pytest.skip("no .venv-hf: `make test` makes it from requirements-hf.lock")
+    done = subprocess.run(
+        [HUGGING_FACE, "-c", CROISSANT, str(version)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["issues"], found["warnings"]) == ("", 0)
+    assert dict(found["rows"]) == {sample: label for sample, (label, _) in truth(version).items()}
+    assert found["size"] == [16, 16] and found["landmarks"] == 42
+    document = json.loads((version / "croissant.json").read_text())
+    sums = {f["name"]: f["sha256"] for f in document["distribution"] if "sha256" in f}
+    assert all(hashlib.sha256((version / name).read_bytes()).hexdigest() == s for name, s in sums.items())
+    assert len(sums) == 2 + len(list((version / "data").iterdir()))
+
+
+CARD = """
+import json, sys
+from huggingface_hub import DatasetCard
+card = DatasetCard.load(sys.argv[1] + "/README.md")
+print(json.dumps(card.data.to_dict()))
+"""
+
+
+def test_the_card_loads_in_huggingface_hub(version, tmp_path):
+    if not HUGGING_FACE.exists():
+        pytest.skip("no .venv-hf: `make test` makes it from requirements-hf.lock")
+    done = subprocess.run(
+        [HUGGING_FACE, "-c", CARD, str(version)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout.splitlines()[-1])
+    assert data["pretty_name"] == "palms" and "synthetic" in data["tags"]
+    assert data["configs"][0]["data_files"][0] == {"split": "train", "path": "data/train-*.parquet"}
