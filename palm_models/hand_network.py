@@ -1,0 +1,76 @@
+"""MediaPipe's landmark network on an upright crop of one hand: its answer turns and scales with the photo."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from palm_models.frame import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, RING_MCP, WRIST, transform
+from palm_models.pyramid import Pyramid
+
+INPUT = 224  # side of the network's input in pixels
+PALM_POINTS = [WRIST, 1, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP]  # they move least against each other
+KNUCKLES = [INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP]
+CROP_SIDE = 6.1  # side of the crop in radii of the palm points, as MediaPipe's own crops on average
+CROP_RISE = 0.42  # its centre above theirs, in radii
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One answer of the network. landmarks: float32 (21, 2) px of the photo; presence, palm: 0-1."""
+
+    landmarks: NDArray[np.float32]
+    presence: float  # that there is a hand in the crop
+    palm: float  # that its palm, not its back, is seen
+
+
+class HandNetwork:
+    """One of MediaPipe's two landmark networks (full, lite), run by LiteRT on one thread."""
+
+    def __init__(self, model: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped, unused-ignore]
+
+        self.interpreter = Interpreter(model_content=model, num_threads=1)
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]["index"]
+        self.outputs = [detail["index"] for detail in self.interpreter.get_output_details()[:3]]
+
+    def read(self, picture: Pyramid, landmarks: NDArray[np.floating]) -> Reading:
+        """Landmarks anew, from the crop that the given ones (21, 2) px span.
+
+        The network always sees the palm of a right hand: what looks like a left one is mirrored before and
+        back after, so both hands are read alike; and a hand that then still looks like a left one shows its
+        back.
+        """
+        matrix = crop_matrix(landmarks, mirror=looks_left(landmarks))
+        crop = picture.warp(matrix, INPUT).astype(np.float32)[None] / 255
+        self.interpreter.set_tensor(self.input, crop)
+        self.interpreter.invoke()
+        points, presence, right = (self.interpreter.get_tensor(index)[0] for index in self.outputs)
+        back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+        return Reading(transform(points.reshape(21, 3)[:, :2], back), float(presence[0]), float(right[0]))
+
+
+def looks_left(landmarks: NDArray[np.floating]) -> bool:
+    """True when, with the fingers up, the thumb is on the left: a left palm, or the back of a right hand."""
+    p = np.asarray(landmarks, np.float64)
+    index, little = p[INDEX_MCP] - p[WRIST], p[PINKY_MCP] - p[WRIST]
+    return bool(index[0] * little[1] - index[1] * little[0] > 0)
+
+
+def crop_matrix(landmarks: NDArray[np.floating], mirror: bool) -> NDArray[np.float64]:
+    """Similarity (2, 3) from the photo to the network's input: wrist below knuckles, mirrored if asked.
+
+    Built from the palm's points alone, so that the crop does not depend on how the fingers are held.
+    """
+    p = np.asarray(landmarks, np.float64)
+    palm = p[PALM_POINTS]
+    centre = palm.mean(axis=0)
+    radius = np.sqrt(((palm - centre) ** 2).sum(axis=1).mean())
+    up = p[KNUCKLES].mean(axis=0) - p[WRIST]
+    up /= np.linalg.norm(up)
+    right = np.array([-up[1], up[0]]) * (-1 if mirror else 1)
+    linear = INPUT / (CROP_SIDE * radius) * np.stack([right, -up])
+    shift = np.full(2, (INPUT - 1) / 2) - linear @ (centre + CROP_RISE * radius * up)
+    return np.hstack([linear, shift[:, None]])

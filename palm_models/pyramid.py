@@ -1,0 +1,40 @@
+"""Cuts views out of a picture by a similarity, from a reduced copy where the view is smaller: no aliasing."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+REDUCE_BELOW = 0.5  # view pixels for one of the copy: below it a linear filter of 2 × 2 skips pixels
+
+
+class Pyramid:
+    """A picture with its halvings, made when they are asked for. rgb: uint8 (h, w, 3)."""
+
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self.levels = [np.ascontiguousarray(rgb)]
+
+    def warp(self, matrix: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+        """The view, `size` px a side, that `matrix` (2, 3) takes the picture to; the border is replicated."""
+        level, scale = 0, float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        while scale < REDUCE_BELOW and min(self._level(level).shape[:2]) >= 4:
+            level, scale = level + 1, scale * 2
+        source = self._level(level)
+        full = self.levels[0]
+        x, y = full.shape[1] / source.shape[1], full.shape[0] / source.shape[0]
+        # centre of pixel i of the copy lies at (i + 1/2) x - 1/2 in the picture
+        grown = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+        moved = cv2.warpAffine(
+            source,
+            np.asarray(matrix, np.float64) @ grown,
+            (size, size),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(moved, np.uint8)
+
+    def _level(self, index: int) -> NDArray[np.uint8]:
+        while len(self.levels) <= index:
+            above = self.levels[-1]
+            half = (max(1, (above.shape[1] + 1) // 2), max(1, (above.shape[0] + 1) // 2))
+            self.levels.append(np.asarray(cv2.resize(above, half, interpolation=cv2.INTER_AREA), np.uint8))
+        return self.levels[index]

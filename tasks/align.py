@@ -1,0 +1,266 @@
+"""Align: the hands in the photos become aligned palms with landmarks; other photos, rejects with a reason."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from manifests.layout import explain_write_errors, fsync_directory, fsync_file
+from palm_models.frame import View, frame_matrix, transform
+from palm_models.hand_model import hand_model
+from palm_models.landmarks import FoundHand, HandFinder
+from palm_models.picture import Picture, PictureError, decode
+from palm_models.pyramid import Pyramid
+from tasks.parallel import available_cores, in_order
+
+TABLE, REJECTS = "aligned.parquet", "align_rejects.parquet"
+ROWS = 128  # photos held in memory and written as one row group
+LEAST_INSIDE = 0.7  # share of view `palm` that must lie in the photo
+PNG = [
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+    cv2.IMWRITE_PNG_FILTER,
+    cv2.IMWRITE_PNG_FILTER_PAETH,
+]
+log = logging.getLogger("palmforge")
+
+SCHEMA = pa.schema(
+    [
+        ("photo_id", pa.string()),
+        ("original_name", pa.string()),  # in the source, with its folders
+        ("hand_index", pa.int8()),  # 0 is the largest hand in the photo
+        ("hand", pa.string()),  # left, right: the true hand
+        ("handedness_score", pa.float32()),  # that it is this hand, its palm seen; 0-1
+        ("view", pa.string()),  # palm, hand
+        ("size", pa.int16()),  # side of the picture in pixels
+        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),  # PNG
+        ("landmarks", pa.list_(pa.float32())),  # 21 × (x, y) in pixels of this picture
+        ("source_landmarks", pa.list_(pa.float32())),  # the same in pixels of the upright photo
+        ("quality", pa.float32()),  # presence of a hand times the share of the view inside the photo, 0-1
+    ]
+)
+REJECT_SCHEMA = pa.schema([(name, pa.string()) for name in ("photo_id", "original_name", "reason", "detail")])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How hands are found and cut; the fields are those of a recipe's section align."""
+
+    views: tuple[View, ...] = ("palm", "hand")
+    size: int = 256
+    confidence: float = 0.5
+    max_hands: int = 2
+    attempts: int = 8
+    passes: int = 2
+    decode_side: int = 1024
+
+
+@dataclass(frozen=True)
+class AlignReport:
+    """What came of the photos: photos = aligned + the sum of `rejected` (reason -> number)."""
+
+    table: Path
+    photos: int
+    aligned: int
+    palms: int  # hands, each in every view
+    rejected: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def facts(self) -> dict[str, Any]:
+        """The sums as JSON."""
+        sums = {
+            "photos": self.photos,
+            "aligned": self.aligned,
+            "palms": self.palms,
+            "rejected": self.rejected,
+        }
+        return {**sums, "accounting": str(self)}
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self.rejected.items()))
+        rejected = sum(self.rejected.values())
+        sums = f"{self.photos} photos = {self.aligned} aligned ({self.palms} palms) + {rejected} rejected"
+        return sums + (reasons and f" ({reasons})")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """One photo's rows of the table, or its row of the rejects."""
+
+    rows: list[dict[str, Any]]
+    reject: dict[str, str] | None = None
+
+
+def align_photos(
+    photos: Path,
+    out: Path,
+    *,
+    views: Sequence[View] = ("palm", "hand"),
+    size: int = 256,
+    confidence: float = 0.5,
+    max_hands: int = 2,
+    attempts: int = 8,
+    passes: int = 2,
+    decode_side: int = 1024,
+    model: str | Path = "",
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> AlignReport:
+    """Align the photos of the table `photos` whose status is ok into `out`/aligned.parquet.
+
+    What is not aligned gets a row in `out`/align_rejects.parquet: no_hand, back_of_hand, cut_off,
+    worker_died, or the decoder's reason. size: side of the views in pixels; decode_side: larger photos are
+    decoded to about this many pixels; passes: readings of each hand, see HandFinder; model: a task file, ""
+    for the cached one; workers: processes, 0 = one for each core; progress: called with (done, all).
+
+    Rows come in the order of the photos, whatever the workers; both tables appear last and whole. Raises
+    HandModelError without a usable model, PublishError when `out` cannot be written.
+    """
+    began = time.perf_counter()
+    settings = Settings(tuple(views), size, confidence, max_hands, attempts, passes, decode_side)
+    columns = ["photo_id", "path", "original_name", "status"]
+    listed = [row for row in pq.read_table(photos, columns=columns).to_pylist() if row["status"] == "ok"]
+    work = partial(align_photo, settings=settings, model=hand_model(model))
+    # never in this process: the hand finder cuts its process off from the network
+    outcomes = in_order(work, listed, max(2, workers or available_cores()), _died)
+    counts = _write(_announced(outcomes, len(listed), progress), out)
+    rejected = {name[1:]: number for name, number in counts.items() if name.startswith("!")}
+    seconds = time.perf_counter() - began
+    report = AlignReport(out / TABLE, len(listed), counts["aligned"], counts["palms"], rejected, seconds)
+    log.info("%s", report)
+    return report
+
+
+def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outcome:
+    """Align one row of photos.parquet; whatever is wrong with it becomes its reason."""
+    try:
+        picture = decode(Path(photo["path"]), settings.decode_side)
+    except PictureError as error:
+        return _rejected(photo, error.reason, str(error))
+    hands = _finder(model, settings).find(picture.rgb)
+    if not hands:
+        return _rejected(photo, "no_hand", f"{settings.attempts} attempts found no hand")
+    palms = [hand for hand in hands if hand.shows_palm]
+    if not palms:
+        return _rejected(photo, "back_of_hand", f"{len(hands)} seen from the back")
+    inside = [_inside(hand, picture.rgb) for hand in palms]
+    whole = [(hand, share) for hand, share in zip(palms, inside, strict=True) if share >= LEAST_INSIDE]
+    if not whole:
+        return _rejected(photo, "cut_off", f"{max(inside):.0%} of the palm lies in the photo")
+    pyramid = Pyramid(picture.rgb)
+    return _Outcome(
+        [
+            row
+            for index, (hand, share) in enumerate(whole)
+            for row in _rows(photo, picture, pyramid, hand, index, share, settings)
+        ]
+    )
+
+
+@lru_cache(maxsize=1)
+def _finder(model: Path, settings: Settings) -> HandFinder:
+    """This process's hand finder: making one takes longer than using it."""
+    cv2.setNumThreads(1)
+    return HandFinder(
+        model,
+        confidence=settings.confidence,
+        max_hands=settings.max_hands,
+        attempts=settings.attempts,
+        passes=settings.passes,
+    )
+
+
+def _rows(
+    photo: dict[str, Any],
+    picture: Picture,
+    pyramid: Pyramid,
+    hand: FoundHand,
+    index: int,
+    share: float,
+    settings: Settings,
+) -> Iterator[dict[str, Any]]:
+    source = (hand.landmarks + 0.5) / picture.scale - 0.5
+    for view in settings.views:
+        matrix = frame_matrix(hand.landmarks, view, settings.size)
+        image = pyramid.warp(matrix, settings.size)
+        yield {
+            "photo_id": photo["photo_id"],
+            "original_name": photo["original_name"],
+            "hand_index": index,
+            "hand": hand.hand,
+            "handedness_score": hand.palm,
+            "view": view,
+            "size": settings.size,
+            "image": {"bytes": _png(image), "path": f"{photo['photo_id'][:16]}_{index}_{view}.png"},
+            "landmarks": transform(hand.landmarks, matrix).ravel().tolist(),
+            "source_landmarks": source.ravel().tolist(),
+            "quality": hand.presence * share,
+        }
+
+
+def _inside(hand: FoundHand, rgb: NDArray[np.uint8]) -> float:
+    """Share of view `palm` that lies inside the photo, from a grid of 16 × 16 points."""
+    grid = np.stack(np.meshgrid(*[np.arange(16.0)] * 2), axis=-1).reshape(-1, 2)
+    points = transform(
+        grid, np.asarray(cv2.invertAffineTransform(frame_matrix(hand.landmarks, "palm", 16)), np.float64)
+    )
+    return float(((points >= 0) & (points < [rgb.shape[1], rgb.shape[0]])).all(axis=1).mean())
+
+
+def _png(rgb: NDArray[np.uint8]) -> bytes:
+    """As PNG: runs and Paeth's filter are as small as the default on skin, in a fifth of the time."""
+    return bytes(cv2.imencode(".png", rgb[..., ::-1], PNG)[1])
+
+
+def _rejected(photo: dict[str, Any], reason: str, detail: str) -> _Outcome:
+    names = {"photo_id": photo["photo_id"], "original_name": photo["original_name"]}
+    return _Outcome([], {**names, "reason": reason, "detail": detail})
+
+
+def _died(photo: dict[str, Any]) -> _Outcome:
+    return _rejected(photo, "worker_died", "its process was killed; is there enough memory?")
+
+
+def _announced(
+    outcomes: Iterator[_Outcome], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[_Outcome]:
+    for done, outcome in enumerate(outcomes, 1):
+        yield outcome
+        if progress:
+            progress(done, total)
+
+
+def _write(outcomes: Iterator[_Outcome], out: Path) -> Counter[str]:
+    """Write both tables, last and whole; count aligned photos, palms and "!" + reason."""
+    counts: Counter[str] = Counter()
+    paths = [out / f".{name}.tmp" for name in (TABLE, REJECTS)]
+    with explain_write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with (
+            pq.ParquetWriter(paths[0], SCHEMA, compression="none") as table,  # PNG does not shrink further
+            pq.ParquetWriter(paths[1], REJECT_SCHEMA, compression="zstd") as rejects,
+        ):
+            while batch := list(islice(outcomes, ROWS)):
+                rows = [row for outcome in batch for row in outcome.rows]
+                lost = [outcome.reject for outcome in batch if outcome.reject]
+                table.write_table(pa.Table.from_pylist(rows, SCHEMA))
+                rejects.write_table(pa.Table.from_pylist(lost, REJECT_SCHEMA))
+                counts["aligned"] += len(batch) - len(lost)
+                counts["palms"] += len({(row["photo_id"], row["hand_index"]) for row in rows})
+                counts.update(f"!{reject['reason']}" for reject in lost)
+        for temporary, name in zip(paths, (TABLE, REJECTS), strict=True):
+            fsync_file(temporary)
+            temporary.replace(out / name)
+        fsync_directory(out)
+    return counts
