@@ -190,6 +190,16 @@ def test_a_download_that_is_no_archive_is_removed(client: Client) -> None:
         assert client.run(kaggle).path is not None
 
 
+def test_a_cache_that_cannot_be_written_is_named(client: Client) -> None:
+    client.cache = client.home / "file" / "cache"
+    (client.home / "file").write_text("in the way")
+    with Kaggle(archive()) as kaggle:
+        result = client.run(kaggle)
+        assert result.reason == "kaggle_cache" and "KAGGLEHUB_CACHE" in result.message
+        client.cache = Path("/dev/full")
+        assert client.run(kaggle).reason == "kaggle_cache"
+
+
 def test_no_network(client: Client) -> None:
     with Kaggle(b"") as kaggle:
         pass
