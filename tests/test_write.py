@@ -176,3 +176,13 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
             (tmp_path / name).mkdir(exist_ok=True)
             pq.write_table(table, tmp_path / name / f"{subject:03d}.parquet")
     assert peak_mib(tmp_path / "large") - peak_mib(tmp_path / "small") < 30
+
+
+def test_growing_keeps_labels_and_images(tmp_path):
+    columns = ["sample_id", "label", "split", "split_label", "sha256"]
+    small = publish_shards(make_shards(tmp_path / "a", subjects=9), tmp_path / "small").path
+    large = publish_shards(make_shards(tmp_path / "b", subjects=20), tmp_path / "large").path
+    before, after = (
+        pq.read_table(v / "manifest.parquet", columns=columns).to_pylist() for v in (small, large)
+    )
+    assert after[: len(before)] == before and len(after) > len(before)
