@@ -34,7 +34,9 @@ class Step:
 
 def count_photos(folder: Path) -> Step:
     """Files of the source = photos + rejected, from photos.parquet in `folder`."""
-    rows = pq.read_table(folder / "photos.parquet", columns=["status", "reason", "original_name"]).to_pylist()
+    rows = pq.read_table(
+        folder / "photos.parquet", columns=["status", "reason", "original_name", "detail"]
+    ).to_pylist()
     return _step("Photographs", "files", len(rows), "photos", [r for r in rows if r["status"] != "ok"])
 
 
@@ -46,7 +48,9 @@ def count_aligned(photos: Path, palms: Path) -> Step:
     status = pq.read_table(photos / "photos.parquet", columns=["status", "photo_id"]).to_pylist()
     given = {row["photo_id"] for row in status if row["status"] == "ok"}
     aligned = set(pq.read_table(palms / "aligned.parquet", columns=["photo_id"])["photo_id"].to_pylist())
-    table = pq.read_table(palms / "align_rejects.parquet", columns=["photo_id", "reason", "original_name"])
+    table = pq.read_table(
+        palms / "align_rejects.parquet", columns=["photo_id", "reason", "original_name", "detail"]
+    )
     rejected = {r["photo_id"]: r for r in table.to_pylist() if r["photo_id"] not in aligned}
     return _step("Alignment", "photos", len(given), "aligned", list(rejected.values()), len(aligned))
 
@@ -75,8 +79,11 @@ def _step(
 ) -> Step:
     reasons = Counter(r["reason"] for r in rejected)
     examples = {
-        reason: [r["original_name"] for r in rejected if r["reason"] == reason][:REASON_LIMIT]
-        for reason in reasons
+        reason: [_named(r) for r in rejected if r["reason"] == reason][:REASON_LIMIT] for reason in reasons
     }
     became = {good: given - len(rejected) if count is None else count, "rejected": len(rejected)}
     return Step(title, unit, given, became, dict(reasons.most_common()), examples)
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['original_name']} ({row['detail']})" if row["detail"] else str(row["original_name"])

@@ -42,6 +42,7 @@ def write_photos(folder, fates):
                 "original_name": name,
                 "status": "ok" if ok else "rejected",
                 "reason": "" if ok else reason,
+                "detail": "" if ok else "at byte 7",
             }
         )
         for hand in range({"aligned": 1, "two": 2}.get(step, 0)):
@@ -57,7 +58,7 @@ def write_photos(folder, fates):
     text = pa.string()
     image = pa.struct([("bytes", pa.binary()), ("path", text)])
     schemas = {
-        "photos": pa.schema({"photo_id": text, "original_name": text, "status": text, "reason": text}),
+        "photos": pa.schema([(n, text) for n in ("photo_id", "original_name", "status", "reason", "detail")]),
         "aligned": pa.schema(
             {
                 "photo_id": text,
@@ -181,7 +182,7 @@ def test_the_report_tells_the_whole_story(reported):
         "8 photos = 4 aligned + 4 rejected",
         "400 images = 400 published",
     ]
-    reasons = ["truncated", "no hand found", "photo_2.jpg, photo_8.jpg"]
+    reasons = ["truncated", "no hand found", "photo_2.jpg (at byte 7), photo_8.jpg (at byte 7)"]
     origin = ["CC BY 4.0", "A <b>person</b>", version.name, 'kind = "folder"', "1.5"]
     for said in (*sums, *reasons, *origin, "s000000 left", "identity skin tone"):
         assert said in words, said
