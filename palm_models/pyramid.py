@@ -13,8 +13,13 @@ class Pyramid:
     def __init__(self, rgb: NDArray[np.uint8]) -> None:
         self.levels = [np.ascontiguousarray(rgb)]
 
-    def warp(self, matrix: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
-        """The view, `size` px a side, that `matrix` (2, 3) takes the picture to; the border is replicated."""
+    def warp(
+        self, matrix: NDArray[np.floating], size: int, fill: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """The view, `size` px a side, that `matrix` (2, 3) takes the picture to.
+
+        Beyond the picture it shows the colour `fill`, or without one the border's own pixels drawn out.
+        """
         level, scale = 0, float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
         while scale < REDUCE_BELOW and min(self._level(level).shape[:2]) >= 4:
             level, scale = level + 1, scale * 2
@@ -28,9 +33,16 @@ class Pyramid:
             np.asarray(matrix, np.float64) @ grown,
             (size, size),
             flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+            borderMode=cv2.BORDER_REPLICATE if fill is None else cv2.BORDER_CONSTANT,
+            borderValue=() if fill is None else fill.tolist(),
         )
         return np.asarray(moved, np.uint8)
+
+    def edge_colour(self) -> NDArray[np.uint8]:
+        """Median colour of the picture's outermost pixels, (3,): mostly its background."""
+        rgb = self._level(2)
+        edge = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
+        return np.asarray(np.median(edge, axis=0), np.uint8)
 
     def _level(self, index: int) -> NDArray[np.uint8]:
         while len(self.levels) <= index:

@@ -193,7 +193,8 @@ def _rows(
     source = (hand.landmarks + 0.5) / picture.scale - 0.5
     for view in settings.views:
         matrix = frame_matrix(hand.landmarks, view, settings.size)
-        image = pyramid.warp(matrix, settings.size)
+        # a finger drawn out beyond the photo's edge would look like a longer one
+        image = pyramid.warp(matrix, settings.size, pyramid.edge_colour())
         yield {
             "photo_id": photo["photo_id"],
             "original_name": photo["original_name"],

@@ -1,0 +1,207 @@
+"""Alignment on photographs: does it repeat when the photo is moved, and how fast is it beside a bare loop.
+
+python bench/align.py repeat PHOTOS [--photos 40 --variants 4]
+python bench/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--side: photographs of that size)
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from palm_models.frame import palm_width, transform
+from palm_models.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
+from palm_models.landmarks import HandFinder
+from palm_models.picture import decode
+from tasks.align import align_photos
+from tasks.parallel import available_cores
+
+TOLERANCE = 0.02  # mean over landmarks, in palm widths
+
+
+def main():
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=["repeat", "speed"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--photos", type=int, default=40)
+    parser.add_argument("--variants", type=int, default=4)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--side", type=int, default=0)
+    args = parser.parse_args()
+    paths = sorted(p for p in args.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    chosen = paths[:: max(1, len(paths) // args.photos)][: args.photos]
+    if args.what == "repeat":
+        repeat(chosen, args.variants)
+    else:
+        speed(chosen, args.size, args.side)
+
+
+def repeat(paths, variants):
+    """Landmarks of moved photos, brought back, against those of the photo itself."""
+    cv2.setNumThreads(1)
+    finders = {f"passes {n}": HandFinder(hand_model(), passes=n) for n in (1, 2, 3)}
+    found = {name: [] for name in ("bare landmarker", *finders)}
+    rng = np.random.default_rng(0)
+    for path in paths:
+        rgb = decode(path, 1024).rgb
+        moved = [(rgb, np.eye(3)[:2])] + [move(rgb, rng) for _ in range(variants)]
+        for name, results in found.items():
+            read = bare_landmarks if name.startswith("bare") else finders[name].find
+            results += compare([(matrix, read(picture)) for picture, matrix in moved])
+    print(
+        f"{len(paths)} photographs, {variants} variants each; deviation in palm widths, mean over landmarks"
+    )
+    for name, results in found.items():
+        d = np.array([apart for apart, _ in results if np.isfinite(apart)])
+        lost, hands = len(results) - len(d), np.mean([ok for apart, ok in results if np.isfinite(apart)])
+        print(
+            f"{name:16} mean {d.mean():.4f}  median {np.median(d):.4f}  95 % {np.quantile(d, 0.95):.4f}  "
+            f"max {d.max():.4f}  within {TOLERANCE:.0%}: {np.mean(d <= TOLERANCE):.1%}  "
+            f"right hand named: {hands:.1%}  not found: {lost}"
+        )
+
+
+def compare(results):
+    """(deviation, hand as expected) of each variant against the first result."""
+    (_, first), rest = results[0], results[1:]
+    if not first:
+        return [(np.nan, False)] * len(rest)
+    rows = []
+    for matrix, hands in rest:
+        inverse = cv2.invertAffineTransform(matrix)
+        back = [(transform(hand.landmarks, inverse), hand.hand) for hand in hands]
+        mirrored = np.linalg.det(matrix[:, :2]) < 0
+        apart = [np.linalg.norm(points - first[0].landmarks, axis=1).mean() for points, _ in back]
+        best = int(np.argmin(apart)) if apart else -1
+        rows.append(
+            (apart[best] / palm_width(first[0].landmarks), (back[best][1] != first[0].hand) == mirrored)
+            if apart
+            else (np.nan, False)
+        )
+    return rows
+
+
+def move(rgb, rng):
+    """The photo turned by 0-360°, scaled by 0.5-1.5, shifted by up to 5 %, mirrored or not, and how."""
+    height, width = rgb.shape[:2]
+    angle, scale = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.5)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([rng.choice([-1, 1]), 1])
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ linear.T
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    size = np.ceil(high - low).astype(int)
+    shift = -low + rng.uniform(-0.05, 0.05, 2) * size
+    matrix = np.hstack([linear, shift[:, None]])
+    soft = cv2.GaussianBlur(rgb, (0, 0), 0.5 / scale) if scale < 0.8 else rgb  # no aliasing when smaller
+    moved = cv2.warpAffine(
+        soft, matrix, size.tolist(), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return moved, matrix
+
+
+_bare = []
+
+
+def bare_landmarker():
+    """MediaPipe's Hand Landmarker as it comes."""
+    if not _bare:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        networks = members(hand_model())
+        bundle = task_file({name: networks[name] for name in (DETECTOR, LANDMARKS)})
+        options = vision.HandLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=bundle), num_hands=2
+        )
+        _bare.append(vision.HandLandmarker.create_from_options(options))
+    return _bare[0]
+
+
+def bare_landmarks(rgb):
+    """What one plain attempt finds, as our hands."""
+    import mediapipe as mp
+
+    from palm_models.landmarks import FoundHand
+
+    result = bare_landmarker().detect(mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(rgb)))
+    size = rgb.shape[1::-1]
+    return [
+        FoundHand(
+            np.array([(p.x, p.y) for p in hand], np.float32) * size, side[0].category_name.lower(), 1, 1
+        )
+        for hand, side in zip(result.hand_landmarks, result.handedness, strict=True)
+    ]
+
+
+def bare_loop(paths):
+    """Seconds, wall and CPU, of decoding and one plain detection for each file; the start is not counted."""
+    cv2.setNumThreads(1)
+    bare_landmarks(np.asarray(Image.open(paths[0]).convert("RGB")))
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = sum(bool(bare_landmarks(np.asarray(Image.open(path).convert("RGB")))) for path in paths)
+    return time.perf_counter() - wall, time.process_time() - cpu, found
+
+
+def speed(paths, size, side):
+    """Photos a second of `align_photos` on all cores beside a bare loop in one process, in turns."""
+    cores, count = available_cores(), len(paths)
+    with tempfile.TemporaryDirectory(prefix="bench-align-") as name:
+        folder = Path(name)
+        if side:
+            paths = [enlarged(path, side, folder) for path in paths]
+        table = folder / "photos.parquet"
+        rows = [{"photo_id": p.stem, "path": str(p), "original_name": p.name, "status": "ok"} for p in paths]
+        pq.write_table(pa.Table.from_pylist(rows), table)
+        print(f"{count} photographs, {cores} cores, views palm and hand at {size} px")
+        bare = in_child(bare_loop, paths)
+        ours = [(n, *aligned(table, folder / "out", size, n, cores)) for n in (1, 2)]
+        again = in_child(bare_loop, paths)
+    wall, cpu = min(bare[0], again[0]) / count, min(bare[1], again[1]) / count
+    print(f"bare loop, 1 process: {1 / wall:.1f} photos/s, {1000 * cpu:.1f} ms CPU a photo, {bare[2]} found")
+    for passes, rate, spent, start, report in ours:
+        print(
+            f"align, passes {passes}: {rate:.1f} photos/s = {rate * wall / cores:.2f} x cores x bare; "
+            f"{1000 * spent / count:.1f} ms CPU a photo, start included; start {start:.1f} s; {report}"
+        )
+
+
+def aligned(table, out, size, passes, cores):
+    """Photos a second from the first result to the last, CPU seconds of the workers, seconds of start."""
+    began, marks = time.perf_counter(), []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    report = align_photos(
+        table, out, size=size, passes=passes, progress=lambda *_: marks.append(time.perf_counter())
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return (len(marks) - 1) / (marks[-1] - marks[0]), spent, marks[0] - began, report
+
+
+def in_child(function, *args):
+    """In a process of its own, which needs no network."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *args).result()
+
+
+def enlarged(path, side, folder):
+    """The photo as the camera would have written it."""
+    picture = Image.open(path).convert("RGB")
+    scale = side / max(picture.size)
+    target = folder / path.name
+    picture.resize([round(s * scale) for s in picture.size], Image.Resampling.BICUBIC).save(
+        target, quality=90
+    )
+    return target
+
+
+if __name__ == "__main__":
+    main()
