@@ -147,7 +147,7 @@ def gpu() -> Check:
     except (FileNotFoundError, subprocess.TimeoutExpired):
         listed = ""
     cards = [line.split(" (UUID")[0] for line in listed.splitlines() if line.startswith("GPU")]
-    found = ", ".join(cards) or "training and diffusion run on the processor, some 100 times slower"
+    found = ", ".join(cards) or "training and diffusion run on the processor"
     return Check("gpu", bool(cards), found, needed=False)
 
 
