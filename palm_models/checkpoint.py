@@ -124,7 +124,7 @@ def _config(raw: bytes, path: Path) -> dict[str, Any]:
 
 
 def _tensors(path: Path, network: Denoiser) -> dict[str, Tensor]:
-    """The tensors of a weights file as float32; refused unless names and shapes fit and all numbers are finite."""
+    """The tensors of a weights file as float32, refused unless names and shapes fit and all is finite."""
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:

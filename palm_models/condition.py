@@ -14,7 +14,7 @@ BONES = (
     *((0, 1), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (6, 7), (7, 8), (5, 9), (9, 10), (10, 11), (11, 12)),
     *((9, 13), (13, 14), (14, 15), (15, 16), (13, 17), (17, 18), (18, 19), (19, 20), (0, 17)),
 )
-# Orthonormal opponent colours: light, red-blue, green-magenta. Skin varies most in light, so each has its scale.
+# Orthonormal opponent colours: light, red-blue, green-magenta; skin varies most in light.
 OPPONENT = np.array([[3**-0.5] * 3, [2**-0.5, 0, -(2**-0.5)], [6**-0.5, -2 * 6**-0.5, 6**-0.5]], np.float32)
 
 

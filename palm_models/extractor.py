@@ -1,4 +1,4 @@
-"""The crease extractor: the same lines from a photograph, to train on, and from a rendering, to generate from."""
+"""The crease extractor: the same lines from photographs, to train on, and from renderings, to draw from."""
 
 from functools import cache
 

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from palm_models.network import Denoiser
 
-EARLIEST = 0.1  # time below which the loss stops growing: there the eye sees no noise
+EARLIEST = 0.07  # time below which the loss stops growing: there the eye sees no noise
+MIDDLE = -0.5  # logit of the median training time: sampling starts half way, from a rendering
 
 
 def noisy(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
@@ -16,7 +17,7 @@ def noisy(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
 
 def draw_times(count: int, generator: torch.Generator) -> Tensor:
     """Training times (count,) in (0, 1): logit-normal (Esser et al. 2024, https://arxiv.org/abs/2403.03206)."""
-    return torch.sigmoid(torch.randn(count, generator=generator))
+    return torch.sigmoid(MIDDLE + torch.randn(count, generator=generator))
 
 
 def loss(network: Denoiser, clean: Tensor, packed: Tensor, noise: Tensor, time: Tensor) -> Tensor:

@@ -14,7 +14,14 @@ from torch import Tensor
 from palm_models.checkpoint import CheckpointError, write_bytes
 from palm_models.network import Denoiser
 
-FREE = ("steps", "save_every", "sample_every", "log_every", "workers")  # may differ when a training goes on
+FREE = (
+    "steps",
+    "cooldown",
+    "save_every",
+    "sample_every",
+    "log_every",
+    "workers",
+)  # may differ when a training goes on
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
