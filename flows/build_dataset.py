@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.steps import align, generate, ingest, publish, train
+from manifests.layout import check_writable
 from manifests.recipe import load
 from tasks.lock import lock
 from tasks.plan import check
@@ -17,10 +18,11 @@ def build_dataset(recipe: str = "datasets/quickstart.toml", overrides: list[str]
     `overrides` are assignments such as "dataset.identities=400". The same call resumes what was cut off.
     """
     plan = check(load(recipe, overrides or []))
+    check_writable(Path(plan.out) / plan.name)
     with lock(Path(plan.work) / f"{plan.name}.lock"):
         photos = ingest(plan)
         palms = align(plan, photos)
         checkpoint = train(plan, palms)
-        shards = generate(plan, checkpoint)
-        version = publish(plan, shards, photos, palms, checkpoint)
+        drawn = generate(plan, checkpoint)
+        version = publish(plan, drawn, photos, palms, checkpoint)
     return str(version)

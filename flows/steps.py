@@ -9,7 +9,7 @@ from flows.progress import progress
 from manifests.recipe import Recipe
 from tasks import publish as publishing
 from tasks import stages
-from tasks.stages import Done
+from tasks.stages import Done, Generated
 
 # Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.
 # No retries here: network and dead workers are retried inside the steps, where the reason is known.
@@ -37,7 +37,7 @@ def train(recipe: Recipe, palms: Done | None) -> Done | None:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="generate")
-def generate(recipe: Recipe, checkpoint: Done | None) -> list[Path]:
+def generate(recipe: Recipe, checkpoint: Done | None) -> Generated:
     """Identities and captures to shards."""
     with progress("generate") as report:
         return stages.generate(recipe, checkpoint, report)
@@ -45,8 +45,8 @@ def generate(recipe: Recipe, checkpoint: Done | None) -> list[Path]:
 
 @task(cache_policy=NO_CACHE, task_run_name="publish")
 def publish(
-    recipe: Recipe, shards: list[Path], photos: Done | None, palms: Done | None, checkpoint: Done | None
+    recipe: Recipe, drawn: Generated, photos: Done | None, palms: Done | None, checkpoint: Done | None
 ) -> Path:
-    """Shards to a version that readers see."""
+    """What was drawn to a version that readers see."""
     with progress("publish") as report:
-        return publishing.publish_dataset(recipe, shards, photos, palms, checkpoint, report)
+        return publishing.publish_dataset(recipe, drawn, photos, palms, checkpoint, report)

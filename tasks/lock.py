@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from manifests.layout import explain_write_errors
+
 
 class LockedError(RuntimeError):
     """Another run holds the lock; the message says which process and what to do."""
@@ -13,12 +15,15 @@ class LockedError(RuntimeError):
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold `path` for the length of the block. Raises LockedError when another process holds it.
+    """Hold `path` for the length of the block. Raises LockedError when another process holds it,
+    PublishError when it cannot be written.
 
     The kernel drops the lock with its process (flock), so a kill -9 leaves nothing to clean up.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as handle:
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a+")
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

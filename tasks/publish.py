@@ -1,6 +1,6 @@
 """Publishes the shards of a recipe as a version, with its contact sheet and its report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,28 +11,28 @@ from manifests.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.report import write_pictures_and_report
-from tasks.stages import Done
+from tasks.stages import Done, Generated, source_of
 
 
 def publish_dataset(
     recipe: Recipe,
-    shards: Sequence[Path],
+    drawn: Generated,
     photos: Done | None,
     palms: Done | None,
     checkpoint: Done | None,
     progress: Callable[[int, int], None],
 ) -> Path:
-    """The folder of the version that now holds `shards`; the one that is there when nothing changed.
+    """The folder of the version that now holds what was drawn; the one that is there when nothing changed.
 
     Raises PublishError when it cannot be written; nothing is left half-published then.
     """
     progress(0, 1)
-    stages = {"ingest": photos, "align": palms, "train": checkpoint}
+    stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
     version = publish(
-        shards,
+        drawn.shards,
         Path(recipe.out),
         recipe.name,
-        recipe_toml=recipe.to_toml(),
+        recipe_toml=recipe.to_toml(execution=False),
         recipe_digest=recipe.digest(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         card=card_facts(recipe, checkpoint),
@@ -52,7 +52,7 @@ def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
     return CardFacts(
         engine=recipe.engine.name,
         checkpoint=checkpoint.digest if checkpoint else "",
-        source_dataset=(source.dataset or source.path) if source else str(learned.get("source_dataset", "")),
+        source_dataset=source_of(recipe).title if source else str(learned.get("source_dataset", "")),
         source_license=source.licence if source else str(learned.get("source_license", "")),
         source_credit=source.credit if source else str(learned.get("source_credit", "")),
         parameters=helps,

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from manifests.recipe import Recipe
 from tasks import generate as generation
+from tasks.sources import SourceSpec
 from tasks.work import Stage, Work, code_digest, digest_of
 
 Progress = Callable[[int, int], None]
@@ -26,15 +27,27 @@ class Done:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Generated:
+    """The drawn shards, each a Parquet file of whole identities, in plan order."""
+
+    shards: list[Path]
+    done: Done
+
+
+def source_of(recipe: Recipe) -> SourceSpec:
+    """The recipe's source as the ingest step takes it."""
+    return SourceSpec(**recipe.source.model_dump(exclude={"identities", "captures"}))
+
+
 def ingest(recipe: Recipe, progress: Progress) -> Done | None:
     """The source's photographs in the work folder; None when the recipe needs none."""
     if not needs_photographs(recipe):
         return None
     from tasks.drawn import drawn_photographs
     from tasks.ingest import ingest as step
-    from tasks.sources import SourceSpec
 
-    source = SourceSpec(**recipe.source.model_dump(exclude={"identities", "captures"}))
+    source = source_of(recipe)
     drawn = [recipe.seed, code_digest("palm_models")] if source.kind == "renderer" else []
     digest = digest_of(recipe.source.model_dump(mode="json"), _listing(source.path), drawn)
     stage = Work(Path(recipe.work)).stage("photos", digest)
@@ -95,10 +108,13 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     return Done(done.path, checkpoint_digest(done.path), done.facts)
 
 
-def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> list[Path]:
-    """The dataset's shards, each a Parquet file of whole identities, in plan order."""
+def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Generated:
+    """The dataset's shards; those that are whole already are not drawn again."""
+    began = time.monotonic()
     path, digest = (checkpoint.path, checkpoint.digest) if checkpoint else (None, "")
-    return generation.generate(recipe, Work(Path(recipe.work)), path, digest, progress)
+    shards = generation.generate(recipe, Work(Path(recipe.work)), path, digest, progress)
+    folder = shards[0].parent.parent
+    return Generated(shards, Done(folder, folder.name, {"seconds": round(time.monotonic() - began, 1)}))
 
 
 def needs_photographs(recipe: Recipe) -> bool:
@@ -108,7 +124,7 @@ def needs_photographs(recipe: Recipe) -> bool:
 
 def _listing(source: str) -> list[tuple[str, int, int]]:
     """Name, size and time of a source's files: tells, without reading them, that they are as they were."""
-    path = Path(source)
+    path = Path(source).expanduser()
     files = [] if not source else sorted(path.rglob("*")) if path.is_dir() else [path]
     return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
 

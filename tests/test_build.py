@@ -68,10 +68,10 @@ def test_growing_reuses_the_shards_that_are_whole(write_recipe):
 def test_a_damaged_shard_is_drawn_again(write_recipe):
     recipe = load(write_recipe())
     quiet = lambda done, total: None  # noqa: E731
-    paths = stages.generate(recipe, None, quiet)
+    paths = stages.generate(recipe, None, quiet).shards
     whole = paths[1].read_bytes()
     paths[1].write_bytes(whole[: len(whole) // 2])
-    assert stages.generate(recipe, None, quiet)[1].read_bytes() == whole
+    assert stages.generate(recipe, None, quiet).shards[1].read_bytes() == whole
 
 
 def run_cli(recipe, **environment):
@@ -100,6 +100,6 @@ def test_killed_in_the_middle_and_run_again_gives_the_same_dataset(tmp_path, wri
     output = again.communicate(timeout=300)[0].decode()
     assert again.returncode == 0, output
     undisturbed = load(write_recipe("cut", dataset=size, work=str(tmp_path / "work-whole")))
-    wanted = shard_images(stages.generate(undisturbed, None, lambda done, total: None))
+    wanted = shard_images(stages.generate(undisturbed, None, lambda done, total: None).shards)
     version = tmp_path / "out" / "cut" / (tmp_path / "out" / "cut" / "LATEST").read_text().strip()
     assert images(version) == wanted
