@@ -12,7 +12,7 @@ WRIST, THUMB_TIP, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP = 0, 4, 5, 9, 13, 1
 INDEX_PIP, MIDDLE_PIP, RING_PIP, PINKY_PIP = 6, 10, 14, 18
 
 VALLEY_REACH = 0.30  # the web between two fingers, as a share of the way from their MCP to their PIP joints
-PALM_SIDE = 1.40  # side of view `palm` in valley distances (7/6 in Zhang et al. 2017; wider keeps heart and life line)
+PALM_SIDE = 1.40  # side of view `palm` in valley distances; 7/6 in Zhang et al. 2017, wider keeps all lines
 PALM_DROP = 0.04  # gap between the valley line and the top of view `palm`, in valley distances
 HAND_MARGIN = 0.10  # free border of view `hand`, as a share of its side
 
@@ -35,7 +35,7 @@ def palm_width(landmarks: NDArray[np.floating]) -> float:
 
 
 def frame_matrix(landmarks: NDArray[np.floating], view: View, size: int) -> NDArray[np.float64]:
-    """Similarity (2, 3) that takes source pixels to the pixels of a `size` × `size` view, fingers up, never mirrored.
+    """Similarity (2, 3) from source pixels to those of a `size` × `size` view, fingers up, never mirrored.
 
     View `palm` follows the finger valleys: its top edge is parallel to their line (Zhang et al. 2017,
     https://doi.org/10.1016/j.patcog.2017.04.016). View `hand` stands on the wrist and holds all landmarks.

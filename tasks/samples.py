@@ -63,9 +63,7 @@ def _augmented(seed: int, sample: Sample, copy: int, augmenter: Augmenter | None
     draw = int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
     image, landmarks, applied = augmenter(sample.drawing.image, sample.drawing.landmarks, draw)
     drawing = Drawing(image=image, landmarks=landmarks)
-    return Sample(
-        p, sample.identity, sample.capture_index, sample.capture, sample.view, drawing, applied, copy
-    )
+    return replace(sample, drawing=drawing, augmentation=applied, copy=copy)
 
 
 def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
