@@ -5,10 +5,10 @@ python bench/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--si
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from palm_models.frame import palm_width, transform
 from palm_models.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
 from palm_models.landmarks import HandFinder
 from palm_models.picture import decode
-from tasks.align import align_photos
+from tasks.align import Settings, align_photo, align_photos
 from tasks.parallel import available_cores
 
 TOLERANCE = 0.02  # mean over landmarks, in palm widths
@@ -49,7 +49,7 @@ def main():
 def repeat(paths, variants):
     """Landmarks of moved photos, brought back, against those of the photo itself."""
     cv2.setNumThreads(1)
-    finders = {f"passes {n}": HandFinder(hand_model(), passes=n) for n in (1, 2, 3)}
+    finders = {f"passes {n}": HandFinder(hand_model(), passes=n) for n in (0, 1, 2, 3)}
     found = {name: [] for name in ("bare landmarker", *finders)}
     rng = np.random.default_rng(0)
     for path in paths:
@@ -142,54 +142,69 @@ def bare_landmarks(rgb):
     ]
 
 
-def bare_loop(paths):
-    """Seconds, wall and CPU, of decoding and one plain detection for each file; the start is not counted."""
+def bare_step(path, size):
+    """What a user of MediaPipe writes: decode the file, detect."""
+    return len(bare_landmarks(np.asarray(Image.open(path).convert("RGB")))) > 0
+
+
+def align_step(path, size, passes, model):
+    """One photo of the align task, both views encoded."""
+    return not align_photo(row(path), Settings(size=size, passes=passes), model).reject
+
+
+def row(path):
+    """The photo as ingest lists it."""
+    width, height = Image.open(path).size
+    names = {"photo_id": path.stem, "path": str(path), "original_name": path.name}
+    return {**names, "width": width, "height": height, "status": "ok"}
+
+
+def loop(step, paths):
+    """Seconds, wall and CPU, of `step` over the files in this process, and in how many it found a palm."""
     cv2.setNumThreads(1)
-    bare_landmarks(np.asarray(Image.open(paths[0]).convert("RGB")))
+    step(paths[0])  # the start is not counted
     wall, cpu = time.perf_counter(), time.process_time()
-    found = sum(bool(bare_landmarks(np.asarray(Image.open(path).convert("RGB")))) for path in paths)
+    found = sum(step(path) for path in paths)
     return time.perf_counter() - wall, time.process_time() - cpu, found
 
 
 def speed(paths, size, side):
-    """Photos a second of `align_photos` on all cores beside a bare loop in one process, in turns."""
+    """Photos a second of one step on all cores, a process each, in turns; and of the whole align task."""
     cores, count = available_cores(), len(paths)
     with tempfile.TemporaryDirectory(prefix="bench-align-") as name:
         folder = Path(name)
         if side:
             paths = [enlarged(path, side, folder) for path in paths]
-        table = folder / "photos.parquet"
-        rows = [{"photo_id": p.stem, "path": str(p), "original_name": p.name, "status": "ok"} for p in paths]
-        pq.write_table(pa.Table.from_pylist(rows), table)
-        print(f"{count} photographs, {cores} cores, views palm and hand at {size} px")
-        bare = in_child(bare_loop, paths)
-        ours = [(n, *aligned(table, folder / "out", size, n, cores)) for n in (1, 2)]
-        again = in_child(bare_loop, paths)
-    wall, cpu = min(bare[0], again[0]) / count, min(bare[1], again[1]) / count
-    print(f"bare loop, 1 process: {1 / wall:.1f} photos/s, {1000 * cpu:.1f} ms CPU a photo, {bare[2]} found")
-    for passes, rate, spent, start, report in ours:
-        print(
-            f"align, passes {passes}: {rate:.1f} photos/s = {rate * wall / cores:.2f} x cores x bare; "
-            f"{1000 * spent / count:.1f} ms CPU a photo, start included; start {start:.1f} s; {report}"
-        )
+        model = hand_model()
+        steps = {"bare loop": partial(bare_step, size=size)}
+        steps |= {
+            f"align, passes {n}": partial(align_step, size=size, passes=n, model=model) for n in (0, 1, 2)
+        }
+        print(f"{count} photographs on {cores} cores, one process each; views palm and hand at {size} px")
+        with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+            runs = {title: [] for title in steps}
+            for title in [*steps, *steps]:
+                jobs = [pool.submit(loop, steps[title], paths) for _ in range(cores)]
+                runs[title] += [job.result() for job in jobs]
+        bare = None
+        for title, results in runs.items():
+            rate = cores * count / np.mean([wall for wall, _, _ in results])
+            spent = min(cpu for _, cpu, _ in results) / count
+            bare = bare or (rate, spent)
+            print(
+                f"{title:16} {rate:6.1f} photos/s = {rate / bare[0]:.2f} x bare; {1000 * spent:.1f} ms CPU "
+                f"a photo = {bare[1] / spent:.2f} x bare; palm found in {results[0][2]}"
+            )
+        whole_task(paths, folder, size)
 
 
-def aligned(table, out, size, passes, cores):
-    """Photos a second from the first result to the last, CPU seconds of the workers, seconds of start."""
-    began, marks = time.perf_counter(), []
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report = align_photos(
-        table, out, size=size, passes=passes, progress=lambda *_: marks.append(time.perf_counter())
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return (len(marks) - 1) / (marks[-1] - marks[0]), spent, marks[0] - began, report
-
-
-def in_child(function, *args):
-    """In a process of its own, which needs no network."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(function, *args).result()
+def whole_task(paths, folder, size):
+    """Photos a second of `align_photos` with its tables, from the first result to the last."""
+    table, marks = folder / "photos.parquet", [time.perf_counter()]
+    pq.write_table(pa.Table.from_pylist([row(path) for path in paths]), table)
+    report = align_photos(table, folder, size=size, progress=lambda *_: marks.append(time.perf_counter()))
+    rate = (len(paths) - 1) / (marks[-1] - marks[1])
+    print(f"align_photos     {rate:6.1f} photos/s after a start of {marks[1] - marks[0]:.1f} s: {report}")
 
 
 def enlarged(path, side, folder):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.frame import Hand, palm_width
+from palm_models.frame import Hand, palm_width, transform
 from palm_models.hand_model import DETECTOR, LANDMARKS, LITE, members, task_file
 from palm_models.hand_network import HandNetwork, Reading, looks_left
 from palm_models.pyramid import Pyramid
@@ -74,9 +74,9 @@ class HandFinder:
         self, model: Path, *, confidence: float = 0.5, max_hands: int = 2, attempts: int = 8, passes: int = 2
     ) -> None:
         """model: a task file; confidence: least score of a detection, 0-1; attempts: 1-8 of ATTEMPTS;
-        passes: readings after the detection, at least 1: each brings repeated results closer together."""
-        if not 1 <= attempts <= len(ATTEMPTS) or passes < 1:
-            raise ValueError(f"attempts is 1-{len(ATTEMPTS)} and passes at least 1, not {attempts}, {passes}")
+        passes: readings after the detection; each brings repeated results closer together."""
+        if not 1 <= attempts <= len(ATTEMPTS) or passes < 0:
+            raise ValueError(f"attempts is 1-{len(ATTEMPTS)} and passes at least 0, not {attempts}, {passes}")
         networks = members(model)
         fast = networks.get(LITE, networks[LANDMARKS])
         self.bundle = task_file({DETECTOR: networks[DETECTOR], LANDMARKS: fast})
@@ -85,7 +85,7 @@ class HandFinder:
         weakref.finalize(self, _close, self.detectors)  # at exit MediaPipe closes too late, with a traceback
         last = HandNetwork(networks[LANDMARKS])
         first = HandNetwork(fast) if passes > 1 else last
-        self.readers = [first] * (passes - 1) + [last]
+        self.readers = ([first] * (passes - 1) + [last])[:passes]
         os.environ["https_proxy"] = NOWHERE  # the only switch that the library heeds
 
     def find(self, rgb: NDArray[np.uint8]) -> list[FoundHand]:
@@ -99,25 +99,32 @@ class HandFinder:
             backs = backs or hands
         return backs
 
-    def _read(self, picture: Pyramid, seeds: list[NDArray[np.float64]]) -> list[FoundHand]:
+    def _read(self, picture: Pyramid, detected: list[Reading]) -> list[FoundHand]:
         hands: list[FoundHand] = []
-        for seed in seeds:
-            reading = Reading(seed.astype(np.float32), 0, 0)
-            for reader in self.readers:
-                reading = reader.read(picture, reading.landmarks)
+        for reading in (self._refine(picture, first) for first in detected):
             if reading.presence >= LEAST_PRESENCE and not any(_same(reading, hand) for hand in hands):
                 hands.append(_found(reading))
         return sorted(hands, key=lambda hand: -palm_width(hand.landmarks))
 
-    def _detect(self, picture: Pyramid, attempt: Attempt) -> list[NDArray[np.float64]]:
-        """MediaPipe's landmarks (21, 2) px of the photo, of each hand it finds in one attempt."""
+    def _refine(self, picture: Pyramid, reading: Reading) -> Reading:
+        for reader in self.readers:
+            reading = reader.read(picture, reading.landmarks)
+        return reading
+
+    def _detect(self, picture: Pyramid, attempt: Attempt) -> list[Reading]:
+        """What MediaPipe says of each hand that it finds in one attempt."""
         import mediapipe as mp
 
         shown, back = _show(picture, attempt)
         result = self._detector(attempt.confidence).detect(mp.Image(mp.ImageFormat.SRGB, shown))
         height, width = shown.shape[:2]
-        found = [np.array([(p.x * width, p.y * height) for p in hand]) for hand in result.hand_landmarks]
-        return [points @ back[:, :2].T + back[:, 2] for points in found]
+        found = []
+        for points, sides in zip(result.hand_landmarks, result.handedness, strict=True):
+            landmarks = transform(np.array([(p.x * width, p.y * height) for p in points]), back)
+            as_seen = (sides[0].category_name == "Left") == looks_left(landmarks)
+            palm = sides[0].score if as_seen else 1 - sides[0].score
+            found.append(Reading(landmarks, LEAST_PRESENCE, palm))  # it gives no more than: enough
+        return found
 
     def _detector(self, share: float) -> Any:
         """The Hand Landmarker that asks for `share` of the confidence, made when first needed."""

@@ -24,10 +24,8 @@ class Pyramid:
         while scale < REDUCE_BELOW and min(self._level(level).shape[:2]) >= 4:
             level, scale = level + 1, scale * 2
         source = self._level(level)
-        full = self.levels[0]
-        x, y = full.shape[1] / source.shape[1], full.shape[0] / source.shape[0]
-        # centre of pixel i of the copy lies at (i + 1/2) x - 1/2 in the picture
-        grown = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+        step = 2**level  # the centre of pixel i of the copy lies at (i + 1/2) step - 1/2 in the picture
+        grown = np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1]])
         moved = cv2.warpAffine(
             source,
             np.asarray(matrix, np.float64) @ grown,
@@ -47,6 +45,11 @@ class Pyramid:
     def _level(self, index: int) -> NDArray[np.uint8]:
         while len(self.levels) <= index:
             above = self.levels[-1]
-            half = (max(1, (above.shape[1] + 1) // 2), max(1, (above.shape[0] + 1) // 2))
-            self.levels.append(np.asarray(cv2.resize(above, half, interpolation=cv2.INTER_AREA), np.uint8))
+            height, width = (
+                above.shape[0] // 2,
+                above.shape[1] // 2,
+            )  # a row left over costs less than its use
+            even = above[: 2 * height, : 2 * width]
+            half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+            self.levels.append(np.asarray(half, np.uint8))
         return self.levels[index]

@@ -1,6 +1,7 @@
 """Align: the hands in the photos become aligned palms with landmarks; other photos, rejects with a reason."""
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -129,7 +130,7 @@ def align_photos(
     """
     began = time.perf_counter()
     settings = Settings(tuple(views), size, confidence, max_hands, attempts, passes, decode_side)
-    columns = ["photo_id", "path", "original_name", "status"]
+    columns = ["photo_id", "path", "original_name", "width", "height", "status"]
     listed = [row for row in pq.read_table(photos, columns=columns).to_pylist() if row["status"] == "ok"]
     work = partial(align_photo, settings=settings, model=hand_model(model))
     # never in this process: the hand finder cuts its process off from the network
@@ -145,7 +146,7 @@ def align_photos(
 def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outcome:
     """Align one row of photos.parquet; whatever is wrong with it becomes its reason."""
     try:
-        picture = decode(Path(photo["path"]), settings.decode_side)
+        picture = decode(Path(photo["path"]), _decoded_side(photo, settings.decode_side))
     except PictureError as error:
         return _rejected(photo, error.reason, str(error))
     hands = _finder(model, settings).find(picture.rgb)
@@ -166,6 +167,13 @@ def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outc
             for row in _rows(photo, picture, pyramid, hand, index, share, settings)
         ]
     )
+
+
+def _decoded_side(photo: dict[str, Any], wanted: int) -> int:
+    """The photo's longer side halved until it is 0.75-1.5 × `wanted`: JPEG decodes at halves for nothing."""
+    longer = max(int(photo["width"]), int(photo["height"]))
+    halvings = max(0, math.floor(math.log2(longer / wanted / 0.75)))
+    return -(-longer // 2**halvings)
 
 
 @lru_cache(maxsize=1)
