@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manifests.layout import SPLITS
-from manifests.schema import markdown_table
+from manifests.schema import markdown_table, per_image
 from manifests.survey import Survey
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,7 +40,7 @@ def render_card(card: CardFacts, name: str, metadata: Mapping[str, Any], found: 
             counts=counts,
             images=sum(found.rows.values()),
             identities=sum(found.identities.values()),
-            columns=markdown_table(found.parameters, card.parameters),
+            columns=markdown_table(per_image(found.parameters), card.parameters),
             size_category=_size_category(sum(found.rows.values())),
         )
     )

@@ -29,7 +29,7 @@ from manifests.layout import (
     explain_write_errors,
     swap_pointer,
 )
-from manifests.schema import read_metadata
+from manifests.schema import per_image, read_metadata
 from manifests.survey import Survey, survey
 from manifests.write import write_tables
 
@@ -191,7 +191,9 @@ def _seal(folder: Path, metadata: Mapping[str, Any], card: CardFacts, found: Sur
     """Write the Croissant description and the checksums of all files, last."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = {p.relative_to(folder).as_posix(): (file_sha256(p), p.stat().st_size) for p in files}
-    described = json.dumps(describe(metadata, card, found.parameters, sums), indent=1, ensure_ascii=False)
+    described = json.dumps(
+        describe(metadata, card, per_image(found.parameters), sums), indent=1, ensure_ascii=False
+    )
     (folder / CROISSANT).write_text(f"{described}\n", encoding="utf-8")
     sums[CROISSANT] = (file_sha256(folder / CROISSANT), 0)
     lines = [f"{digest}  {name}\n" for name, (digest, _) in sorted(sums.items())]

@@ -9,6 +9,7 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 METADATA_KEY = b"palmforge"  # Parquet key-value metadata: schema version, version, content, recipe digest
 PARAMETER_PREFIXES = ("identity_", "capture_")
+IDENTITY_ONLY = ("identity_parameters",)  # long; kept once an identity, in identities.parquet alone
 
 
 class SchemaError(ValueError):
@@ -131,14 +132,19 @@ def check_shard(file: str, schema: pa.Schema) -> None:
         raise SchemaError(f"{file}: the shard lacks the columns {', '.join(missing)}")
 
 
+def per_image(parameters: Iterable[pa.Field]) -> list[pa.Field]:
+    """The parameters that every image's row carries."""
+    return [field for field in parameters if field.name not in IDENTITY_ONLY]
+
+
 def manifest_schema(parameters: Iterable[pa.Field], metadata: Mapping[str, Any]) -> pa.Schema:
     """Schema of manifest.parquet: the columns above, then the parameters."""
-    return _schema([*_fields(COLUMNS), *parameters], metadata)
+    return _schema([*_fields(COLUMNS), *per_image(parameters)], metadata)
 
 
 def data_schema(parameters: Iterable[pa.Field], metadata: Mapping[str, Any]) -> pa.Schema:
     """Schema of a data shard: the manifest's and the image, readable by Hugging Face `datasets` as such."""
-    return _schema([*_fields(COLUMNS), *parameters, *_fields([IMAGE_COLUMN])], metadata)
+    return _schema([*_fields(COLUMNS), *per_image(parameters), *_fields([IMAGE_COLUMN])], metadata)
 
 
 def identities_schema(parameters: Iterable[pa.Field], metadata: Mapping[str, Any]) -> pa.Schema:

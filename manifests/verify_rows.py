@@ -170,7 +170,10 @@ class _Cursor:
         """The next `count` rows, fewer at the end of the shard, none when `count` is not positive."""
         count = max(0, min(count, self.total - self.position))
         while self._held.num_rows < count:
-            self._held = pa.concat_tables([self._held, next(self._batches)])
+            further = next(self._batches, None)
+            if further is None:
+                raise SchemaError("holds fewer rows than its footer says")
+            self._held = pa.concat_tables([self._held, further])
         taken, self._held = self._held.slice(0, count), self._held.slice(count)
         self.position += count
         return taken

@@ -15,6 +15,7 @@ from manifests.layout import DATA, IDENTITIES, MANIFEST
 from manifests.number import Numbering, Run
 from manifests.schema import (
     DICTIONARY,
+    IDENTITY_ONLY,
     IMAGE_COLUMN,
     PARAMETER_PREFIXES,
     STATISTICS,
@@ -145,7 +146,7 @@ class _VersionWriter:
             self.manifest.schema.metadata
         )
         self.manifest.add(plain)
-        self._add_identities(plain, runs)
+        self._add_identities(plain, rows, runs)
         for shard in dict.fromkeys(run.shard for run in runs):
             places = [np.arange(run.start, run.start + run.count) for run in runs if run.shard == shard]
             self._writer(shard).add(table.take(np.concatenate(places)))
@@ -166,10 +167,11 @@ class _VersionWriter:
         columns = [written[name] if name in written else rows[name] for name in self.schema.names]
         return pa.table(columns, schema=self.schema)
 
-    def _add_identities(self, rows: pa.Table, runs: Sequence[Run]) -> None:
+    def _add_identities(self, plain: pa.Table, rows: pa.Table, runs: Sequence[Run]) -> None:
         names = [name for name in self.identities.schema.names if name != "images"]
         firsts = pa.array([run.start for run in runs if run.begins], pa.int64())
-        begun = iter(rows.select(names).take(firsts).to_pylist())
+        columns = [(rows if name in IDENTITY_ONLY else plain)[name].take(firsts) for name in names]
+        begun = iter(pa.table(columns, names=names).to_pylist())
         for run in runs:
             if run.begins:
                 self.open.append({**next(begun), "images": 0})

@@ -1,5 +1,6 @@
 """Draws the samples of one identity and turns each into its manifest row."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -94,6 +95,7 @@ def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
         "capture_seed": sample.capture.seed,
         "synthetic": True,
         "image": {"bytes": data, "path": name},
+        "identity_parameters": json.dumps(sample.identity.to_dict(), sort_keys=True),
         **{f"identity_{key}": value for key, value in sample.identity.scalars().items()},
         **{f"capture_{key}": value for key, value in sample.capture.scalars().items()},
     }

@@ -1,5 +1,6 @@
 """The whole flow on drawn palms: it publishes, resumes after kill -9, grows, and skips what is done."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from manifests.recipe import load
 from manifests.verify import verify
+from palm_models.identity import Identity, make_identity
 from tasks import stages
 from tasks.generate import generate
 from tasks.work import Work
@@ -41,6 +43,9 @@ def test_flow_publishes_a_version_that_verifies(prefect_server, write_recipe):
     rows = pd.read_parquet(version / "manifest.parquet")
     assert len(rows) == 6 * 2 * 2 and rows["label"].nunique() == 6
     assert rows["augmented"].sum() == 12 and rows["synthetic"].all()
+    identities = pd.read_parquet(version / "identities.parquet").set_index("identity_id")
+    recorded = Identity.from_dict(json.loads(identities.loc["s000001_left", "identity_parameters"]))
+    assert recorded == make_identity(5, 1, "left") and "identity_parameters" not in rows
     assert (version.parent / "LATEST").read_text().strip() == version.name
     again = Path(build_dataset(str(recipe)))
     assert again == version
