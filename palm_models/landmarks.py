@@ -82,7 +82,7 @@ class HandFinder:
         self.bundle = task_file({DETECTOR: networks[DETECTOR], LANDMARKS: fast})
         self.confidence, self.max_hands, self.attempts = confidence, max_hands, ATTEMPTS[:attempts]
         self.detectors: dict[float, Any] = {}
-        weakref.finalize(self, _close, self.detectors)  # at exit MediaPipe closes too late, with a traceback
+        self.close = weakref.finalize(self, _close, self.detectors)  # MediaPipe's own comes too late at exit
         last = HandNetwork(networks[LANDMARKS])
         first = HandNetwork(fast) if passes > 1 else last
         self.readers = ([first] * (passes - 1) + [last])[:passes]
