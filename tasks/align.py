@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -173,13 +174,15 @@ def _decoded_side(photo: dict[str, Any], wanted: int) -> int:
     """The photo's longer side halved until it is 0.75-1.5 × `wanted`: JPEG decodes at halves for nothing."""
     longer = max(int(photo["width"]), int(photo["height"]))
     halvings = max(0, math.floor(math.log2(longer / wanted / 0.75)))
-    return -(-longer // 2**halvings)
+    return math.ceil(longer / 2.0**halvings)
 
 
 @lru_cache(maxsize=1)
 def _finder(model: Path, settings: Settings) -> HandFinder:
     """This process's hand finder: making one takes longer than using it."""
     cv2.setNumThreads(1)
+    # MediaPipe writes warnings of no use there; what goes wrong comes back as an exception
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return HandFinder(
         model,
         confidence=settings.confidence,
