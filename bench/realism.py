@@ -35,7 +35,7 @@ def drawn(
 
 
 def descriptors(pictures: Pictures, rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """Random patches (n, 7 * 7 * 3) of each level of the Laplacian pyramid (Karras et al. 2018, section 5)."""
+    """Random patches (n, 147) of each level of the Laplacian pyramid (Karras et al. 2018, section 5)."""
     levels: list[list[NDArray[np.float32]]] = [[] for _ in range(LEVELS)]
     for picture in pictures:
         fine = picture.astype(np.float32)
@@ -143,7 +143,7 @@ def report(asked: argparse.Namespace) -> None:
 
 
 def kernel_ratio(encoder: Path, real: Pictures, made: Pictures, splits: int) -> float:
-    """Root of the kernel distance made-real over the root of what chance makes of two halves of real palms."""
+    """Root of the kernel distance made-real over the root of what chance makes of two real halves."""
     from palm_models.encoder import Encoder
 
     loaded = Encoder.load(encoder)
