@@ -1,6 +1,7 @@
 """Alignment on photographs: does it repeat when the photo is moved, and how fast is it beside a bare loop.
 
 python bench/align.py repeat PHOTOS [--photos 40 --variants 4]
+python bench/align.py drawn . [--photos 40 --size 384]
 python bench/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--side: photographs of that size)
 """
 
@@ -18,10 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from palm_models.capture import make_capture
 from palm_models.frame import palm_width, transform
 from palm_models.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
+from palm_models.identity import make_identity
 from palm_models.landmarks import HandFinder
 from palm_models.picture import decode
+from palm_models.renderer import RendererEngine
 from tasks.align import Settings, align_photo, align_photos
 from tasks.parallel import available_cores
 
@@ -31,13 +35,15 @@ TOLERANCE = 0.02  # mean over landmarks, in palm widths
 def main():
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["repeat", "speed"])
+    parser.add_argument("what", choices=["repeat", "drawn", "speed"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=40)
     parser.add_argument("--variants", type=int, default=4)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--side", type=int, default=0)
     args = parser.parse_args()
+    if args.what == "drawn":
+        return drawn(args.photos, args.size)
     paths = sorted(p for p in args.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     chosen = paths[:: max(1, len(paths) // args.photos)][: args.photos]
     if args.what == "repeat":
@@ -69,6 +75,23 @@ def repeat(paths, variants):
             f"max {d.max():.4f}  within {TOLERANCE:.0%}: {np.mean(d <= TOLERANCE):.1%}  "
             f"right hand named: {hands:.1%}  not found: {lost}"
         )
+
+
+def drawn(count, size):
+    """Landmarks found on whole hands that the renderer draws, against the true ones."""
+    finder, engine, apart, named = HandFinder(hand_model()), RendererEngine(), [], 0
+    for subject in range(count):
+        hand = ("left", "right")[subject % 2]
+        identity, capture = make_identity(21, subject, hand), make_capture(21, subject, hand, 0)
+        (drawing,) = engine.draw(identity, [capture], "hand", size)
+        for found in finder.find(drawing.image)[:1]:
+            named += found.hand == hand and found.shows_palm
+            apart.append((found.landmarks - drawing.landmarks) / palm_width(drawing.landmarks))
+    lengths = np.linalg.norm(apart, axis=2)
+    print(f"{count} drawn hands at {size} px: {len(apart)} found, {named} named rightly")
+    close = (lengths.mean(axis=1) < 0.03).mean()
+    print(f"deviation in palm widths: mean {lengths.mean():.4f}, within 3 %: {close:.0%}")
+    print("mean of each landmark:", " ".join(f"{x:.3f}" for x in lengths.mean(axis=0)))
 
 
 def compare(results):
