@@ -10,6 +10,7 @@ from palm_models.capture import Capture
 
 Float = NDArray[np.float32]
 STEPS = 4096
+PALM_128 = 130.0  # pixels a palm width in a 128 × 128 view `palm`, whose pixels blur is given in
 MIDDLE = 0.56  # encoded grey about which contrast turns: that of medium skin
 
 
@@ -21,9 +22,10 @@ def _encode_table() -> Float:
 ENCODED = _encode_table()  # sRGB transfer function (IEC 61966-2-1)
 
 
-def photograph(light: Float, capture: Capture) -> NDArray[np.uint8]:
-    """Linear light (size, size, 3) as the camera stores it, uint8 RGB."""
-    unit = light.shape[0] / 128
+def photograph(light: Float, capture: Capture, scale: float | None = None) -> NDArray[np.uint8]:
+    """Linear light (size, size, 3) as the camera stores it, uint8 RGB; `scale` in pixels a palm width, by default
+    that of a view `palm`."""
+    unit = light.shape[0] / 128 if scale is None else scale / PALM_128
     soft = _blur(light * np.float32(2.0**capture.exposure), capture, unit)
     picture = ENCODED[np.clip(soft * (STEPS - 1), 0, STEPS - 1).astype(np.int32)]
     picture = (picture - MIDDLE) * np.float32(capture.contrast) + MIDDLE

@@ -51,7 +51,12 @@ PALM = (
 KNUCKLE_REACH = 0.10  # of the way to the next joint
 FAR = 0.3  # bones farther from every point than this carry none of them
 PALM_BLEND = 0.07  # rounding where the wedges of the palm meet
+WRIST = (-0.08, 0.30, 0.41)  # middle of the wrist against the joints 0 and 1, and its half width
+WRIST_BLEND = 0.12  # rounding where the forearm leaves the palm
 WEB_BLEND = 0.05  # rounding where a finger leaves the palm
+# Where the Hand Landmarker sees some joints of rendered hands, against the joints that carry their flesh.
+SEEN = {0: (0.02, -0.01), 1: (0.085, -0.07), 2: (0.05, -0.034), 3: (0.032, -0.004), 4: (0.02, -0.02),
+        5: (0.0, -0.026), 6: (0.0, -0.01), 8: (0.02, -0.01), 16: (0.0, 0.015), 17: (0.026, -0.036)}  # fmt: skip
 PALM_ROUND = 0.16  # width of the rounded border of the palm
 SKIN_BLEND = 0.035  # how softly skin passes from one bone to the next
 
@@ -101,6 +106,14 @@ def pose(skeleton: Skeleton, capture: Capture) -> Skeleton:
     return Skeleton(joints, skeleton.radii)
 
 
+def landmarks(posed: Skeleton) -> Array:
+    """The 21 landmarks (21, 2) of a posed hand, where the Hand Landmarker sees them."""
+    seen = posed.joints.copy()
+    for joint, offset in SEEN.items():
+        seen[joint] += offset
+    return seen
+
+
 def rotate(points: Array, degrees: float) -> Array:
     """Points (..., 2) turned about the origin; positive turns x towards y."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -143,13 +156,13 @@ def _helpers(joints: Array) -> list[Array]:
 
 def _forearm(skeleton: Skeleton, points: Array) -> Array:
     wrist, down = forearm_axis(skeleton)
-    return _wedge(points, wrist, wrist + 1.8 * down, 0.42, 0.42)[0]
+    return _wedge(points, wrist, wrist + 1.8 * down, WRIST[2], WRIST[2])[0]
 
 
 def forearm_axis(skeleton: Skeleton) -> tuple[Array, Array]:
     """Middle of the wrist (2,) and the unit vector down the forearm (2,)."""
     joints = skeleton.joints
-    wrist = 0.8 * joints[0] + 0.2 * joints[1] + np.array([-0.08, 0.22])
+    wrist = 0.8 * joints[0] + 0.2 * joints[1] + np.array(WRIST[:2])
     knuckles = 0.6 * joints[9] + 0.4 * joints[13]
     return wrist, (wrist - knuckles) / np.linalg.norm(wrist - knuckles)
 
@@ -171,7 +184,7 @@ def body(posed: Skeleton, skeleton: Skeleton, points: Array) -> Body:
     Every bone carries its skin rigidly (stretched along the bone where it is foreshortened); between bones the
     skin blends by distance, and of two fingers that touch, the nearer one is seen.
     """
-    palm = _smooth_min(palm_distance(posed, points), _forearm(posed, points), 0.12)
+    palm = _smooth_min(palm_distance(posed, points), _forearm(posed, points), WRIST_BLEND)
     distance, finger = palm, np.zeros(palm.shape, np.intp)
     crest = np.clip(-palm / PALM_ROUND, 0, 1)
     resting = points.copy()
@@ -194,7 +207,7 @@ def _finger(
     total, back, rim = np.zeros(points.shape[:-1]), np.zeros(points.shape), np.zeros(points.shape[:-1])
     for k in range(3):
         a, b = posed.joints[chain[k]], posed.joints[chain[k + 1]]
-        tip = b + (0.0 if k < 2 else -0.08) * (b - a)
+        tip = b + (0.0 if k < 2 else -0.02) * (b - a)
         radii = skeleton.radii[row]
         d, _ = _wedge(points, a, tip, float(radii[k]), float(radii[k + 1]))
         if near is not None and d.min() > FAR:

@@ -37,7 +37,7 @@ def render(drawn: Surface, identity: Identity, capture: Capture, view: View, siz
     """One capture of a surface already drawn."""
     seen = warp(identity, capture, view, size)
     skin = lay(drawn, seen, identity, capture)
-    return Drawing(photograph(scene(skin, seen, identity, capture), capture), seen.landmarks)
+    return Drawing(photograph(scene(skin, seen, identity, capture), capture, seen.scale), seen.landmarks)
 
 
 def scene(skin: Skin, seen: Warp, identity: Identity, capture: Capture) -> Float:

@@ -42,7 +42,7 @@ def structure(
     mask = seen.distance < 0
     return StructureMap(
         relief=np.where(mask, _relief(skin), 255).astype(np.uint8),
-        picture=photograph(scene(skin, seen, identity, capture), capture),
+        picture=photograph(scene(skin, seen, identity, capture), capture, seen.scale),
         mask=mask,
         landmarks=seen.landmarks,
     )

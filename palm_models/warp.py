@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from palm_models.capture import Capture
 from palm_models.frame import View, frame_matrix, transform
-from palm_models.hand import Body, Skeleton, body, pose, rest
+from palm_models.hand import Body, Skeleton, body, landmarks, pose, rest
 from palm_models.identity import Identity
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
     skeleton = rest(identity.scalars())
     posed = pose(skeleton, capture)
     skin = Skin(capture)
-    flat = _deform(posed.joints, skin)
+    flat = _deform(landmarks(posed), skin)
     tilt = _tilt(capture, identity.hand == "left")
     seen = _project(tilt, flat)
     frame = _misplace(frame_matrix(seen, view, size), capture, size, 1.0 if view == "palm" else 0.4)
@@ -58,18 +58,18 @@ def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
     return _assemble(parts, transform(seen, frame), matrix, size, identity.hand == "left", posed)
 
 
-def _assemble(parts: Body, landmarks: Float, matrix: Array, size: int, mirror: bool, posed: Skeleton) -> Warp:
+def _assemble(parts: Body, points: Float, matrix: Array, size: int, mirror: bool, posed: Skeleton) -> Warp:
     fine = _refine(
         np.dstack([parts.resting, parts.distance, parts.crest]).astype(np.float32), size, cv2.INTER_LINEAR
     )
     finger = _refine(parts.finger.astype(np.float32), size, cv2.INTER_NEAREST)
-    scale = float(np.linalg.norm(landmarks[5] - landmarks[17]))
+    scale = float(np.linalg.norm(points[5] - points[17]))
     return Warp(
         resting=fine[..., :2],
         distance=fine[..., 2],
         finger=finger.astype(np.uint8),
         crest=fine[..., 3],
-        landmarks=landmarks,
+        landmarks=points,
         scale=scale,
         mirror=mirror,
         matrix=matrix,
