@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -34,12 +34,23 @@ HAND_START = 0.65  # noise level of view hand as a share of that of view palm: i
 SHARP = 0.35  # defocus of the pictures that the network works on: that of the photographs it learned from
 
 
+@dataclass(frozen=True)
+class _Scene:
+    """One capture before sampling: what is known of its picture at the network's size."""
+
+    rendered: NDArray[np.uint8]
+    seen: Warp
+    told: Condition
+    noise: NDArray[np.float32]  # (3, s, s)
+
+
 class DiffusionEngine:
     """Draws palms and hands with a trained network.
 
     `steps` network evaluations from noise level `start` in (0, 1] of view palm (1: from noise alone, in both
-    views); `guidance` as in `sampler.guided`; the crease condition is let go below noise level `release`.
-    Pictures depend on identity, capture, view, size, these options, the weights and the machine, on nothing else.
+    views); `guidance` as in `sampler.guided`; the crease condition is let go below noise level `release`;
+    `device` as torch names it. Pictures depend on identity, capture, view, size, these options, the weights
+    and the machine, on nothing else: the network sees a fixed number of pictures at a time, one on a CPU.
     """
 
     name = "diffusion"
@@ -48,7 +59,7 @@ class DiffusionEngine:
         self,
         checkpoint_dir: Path,
         steps: int = 8,
-        start: float = 0.6,
+        start: float = 0.5,
         guidance: float = 1.0,
         release: float = 0.0,
         device: str = "cpu",
@@ -56,6 +67,9 @@ class DiffusionEngine:
         loaded = load_checkpoint(Path(checkpoint_dir))
         self.checkpoint = loaded.digest
         self.loaded, self.device = loaded, torch.device(device)
+        self.batch = 1 if self.device.type == "cpu" else 16
+        if self.device.type == "cpu":
+            torch.set_num_threads(1)  # another number of threads could add up in another order
         network = loaded.network.to(self.device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore
         hand = start if start == 1 else HAND_START * start
@@ -63,59 +77,77 @@ class DiffusionEngine:
         self.guidance, self.release = guidance, release
 
     def draw(self, identity: Identity, captures: Sequence[Capture], view: View, size: int) -> list[Drawing]:
-        """One drawing a capture. Each is sampled by itself, so that no batch can change its bytes."""
-        drawn = surface(identity, view, self.network.spec.size)
-        return [self._draw(drawn, identity, capture, view, size) for capture in captures]
-
-    def _draw(self, drawn: Surface, identity: Identity, capture: Capture, view: View, size: int) -> Drawing:
+        """One drawing a capture, in their order."""
         side = self.network.spec.size
-        seen = warp(identity, capture, view, side)
-        light = scene(lay(drawn, seen, identity, capture), seen, identity, capture)
-        rendered = photograph(light, _without_camera(capture), seen.scale)
-        told = condition(rendered, seen.landmarks, view)
-        skin = self._sample(rendered, told, noise(identity, capture, seen, view))
-        inside = np.clip(0.5 - seen.distance * seen.scale, 0, 1)[..., None]
-        picture = (inside * skin + (1 - inside) * rendered).astype(np.uint8)
-        stored = _develop(_resize(picture, size), capture, seen.scale * size / side)
-        return Drawing(stored, _scale(seen.landmarks, size / side))
+        drawn, tile = surface(identity, view, side), identity_noise(identity)
+        scenes = [_scene(drawn, tile, identity, c, view, side) for c in captures]
+        skins: list[NDArray[np.uint8]] = []
+        for first in range(0, len(scenes), self.batch):
+            some = scenes[first : first + self.batch]
+            full = [*some, *[some[-1]] * (self.batch - len(some))]
+            skins += self._sample(full)[: len(some)]
+        return [_finish(s, k, c, size) for s, k, c in zip(scenes, skins, captures, strict=True)]
 
     @torch.inference_mode()
-    def _sample(self, rendered: NDArray[np.uint8], told: Condition, noise: Tensor) -> NDArray[np.uint8]:
-        scale, base = self.loaded.scale(told.view), ground(told.thumbnail, len(rendered))
-        start = torch.from_numpy(to_detail(rendered, base, scale))[None]
-        times = self.times[told.view]
-        noisy = (1 - times[0]) * start + times[0] * noise
-        everything = torch.ones(1, dtype=torch.bool)
-        packed = pack([told])
+    def _sample(self, scenes: Sequence[_Scene]) -> list[NDArray[np.uint8]]:
+        view = scenes[0].told.view
+        scale, times = self.loaded.scale(view), self.times[view]
+        bases = [ground(s.told.thumbnail, len(s.rendered)) for s in scenes]
+        clean = np.stack([to_detail(s.rendered, base, scale) for s, base in zip(scenes, bases, strict=True)])
+        noisy = (1 - times[0]) * clean + times[0] * np.stack([s.noise for s in scenes])
+        packed, everything = pack([s.told for s in scenes]), torch.ones(len(scenes), dtype=torch.bool)
         bare = self._denoiser(without_lines(packed, everything, everything))
-        denoise = guided(self._denoiser(packed), bare, self.guidance)
-        detail = multistep(released(denoise, bare, self.release), noisy.to(self.device), times)
-        return to_picture(detail[0].cpu().numpy(), base, scale)
+        denoise = released(guided(self._denoiser(packed), bare, self.guidance), bare, self.release)
+        details = multistep(denoise, torch.from_numpy(noisy.astype(np.float32)).to(self.device), times)
+        return [to_picture(d, base, scale) for d, base in zip(details.cpu().numpy(), bases, strict=True)]
 
     def _denoiser(self, packed: Tensor) -> Denoise:
         there = packed.to(self.device, memory_format=torch.channels_last)
 
         def denoise(noisy: Tensor, time: float) -> Tensor:
-            clean: Tensor = self.network(noisy, there, torch.full((1,), time, device=self.device))
+            clean: Tensor = self.network(noisy, there, torch.full((len(noisy),), time, device=self.device))
             return clean
 
         return denoise
 
 
-def noise(identity: Identity, capture: Capture, seen: Warp, view: View) -> Tensor:
-    """Standard normal noise (1, 3, s, s) of one capture: mostly the identity's, carried along by the skin.
-
-    The identity's noise lies on the resting hand and is read where each pixel's skin rests; nearest cells, so
-    that every pixel stays standard normal.
-    """
+def identity_noise(identity: Identity) -> NDArray[np.float32]:
+    """Standard normal noise (512, 512, 3) that lies on the resting hand of an identity."""
     key = (STAGE, identity.subject, HANDS.index(identity.hand))
-    own = np.random.default_rng(np.random.SeedSequence(identity.seed, spawn_key=key))
-    fresh = np.random.default_rng(np.random.SeedSequence(capture.seed, spawn_key=(*key, capture.capture)))
-    tile = own.standard_normal((TILE, TILE, 3), np.float32)
+    rng = np.random.default_rng(np.random.SeedSequence(identity.seed, spawn_key=key))
+    return rng.standard_normal((TILE, TILE, 3), np.float32)
+
+
+def capture_noise(tile: NDArray[np.float32], capture: Capture, seen: Warp, view: View) -> NDArray[np.float32]:
+    """Standard normal noise (3, s, s) of a capture: mostly its identity's `tile`, carried along by the skin.
+
+    The tile is read where each pixel's skin rests; nearest cells, so that every pixel stays standard normal.
+    """
+    key = (STAGE, capture.subject, HANDS.index(capture.hand), capture.capture)
+    fresh = np.random.default_rng(np.random.SeedSequence(capture.seed, spawn_key=key))
     cells = np.floor(seen.resting * CELLS[view]).astype(np.int64) % TILE
     carried = tile[cells[..., 1], cells[..., 0]]
     mixed = SHARED**0.5 * carried + (1 - SHARED) ** 0.5 * fresh.standard_normal(carried.shape, np.float32)
-    return torch.from_numpy(np.ascontiguousarray(mixed.transpose(2, 0, 1), np.float32))[None]
+    return np.ascontiguousarray(mixed.transpose(2, 0, 1), np.float32)
+
+
+def _scene(
+    drawn: Surface, tile: NDArray[np.float32], identity: Identity, capture: Capture, view: View, side: int
+) -> _Scene:
+    seen = warp(identity, capture, view, side)
+    light = scene(lay(drawn, seen, identity, capture), seen, identity, capture)
+    rendered = photograph(light, _without_camera(capture), seen.scale)
+    told = condition(rendered, seen.landmarks, view)
+    return _Scene(rendered, seen, told, capture_noise(tile, capture, seen, view))
+
+
+def _finish(scene: _Scene, skin: NDArray[np.uint8], capture: Capture, size: int) -> Drawing:
+    """Sampled skin on the rendered background, at the asked size, as the capture's camera stores it."""
+    seen, factor = scene.seen, size / len(skin)
+    inside = np.clip(0.5 - seen.distance * seen.scale, 0, 1)[..., None]
+    picture = (inside * skin + (1 - inside) * scene.rendered + 0.5).astype(np.uint8)
+    stored = _develop(_resize(picture, size), capture, seen.scale * factor)
+    return Drawing(stored, np.asarray((seen.landmarks + 0.5) * factor - 0.5, np.float32))
 
 
 def _without_camera(capture: Capture) -> Capture:
@@ -141,7 +173,3 @@ def _resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         return picture
     how = cv2.INTER_AREA if size < len(picture) else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
-
-
-def _scale(landmarks: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    return np.asarray((landmarks + 0.5) * factor - 0.5, np.float32)

@@ -8,7 +8,7 @@ import torch
 
 from palm_models.capture import Capture, make_capture
 from palm_models.checkpoint import CheckpointError, checkpoint_digest, save_checkpoint
-from palm_models.diffusion import DiffusionEngine, noise
+from palm_models.diffusion import DiffusionEngine, capture_noise, identity_noise
 from palm_models.frame import View
 from palm_models.identity import make_identity
 from palm_models.network import Denoiser, NetworkSpec, pack, without_lines
@@ -83,13 +83,14 @@ def test_background_stays_as_rendered(engine: DiffusionEngine) -> None:
 
 def test_noise_is_standard_normal_and_carried_by_the_skin() -> None:
     still, moved = capture(0, shift_x=0.0), capture(0, shift_x=0.0625)  # 8 of 128 pixels
-    a, b = (noise(IDENTITY, c, warp(IDENTITY, c, "palm", 128), "palm")[0].numpy() for c in (still, moved))
+    tile, seen = identity_noise(IDENTITY), [warp(IDENTITY, c, "palm", 128) for c in (still, moved)]
+    a, b = (capture_noise(tile, c, w, "palm") for c, w in zip((still, moved), seen, strict=True))
     for one in (a, b):
         assert abs(one.mean()) < 0.05 and abs(one.std() - 1) < 0.05
     carried = np.corrcoef(a[:, :, 8:112].ravel(), b[:, :, 16:120].ravel())[0, 1]
     assert carried > 0.5  # the identity's share of the variance, less what falls into other cells
     other = make_identity(3, 1, "left")
-    strange = noise(other, make_capture(3, 1, "left", 0), warp(other, still, "palm", 128), "palm")[0].numpy()
+    strange = capture_noise(identity_noise(other), make_capture(3, 1, "left", 0), seen[0], "palm")
     assert abs(np.corrcoef(a.ravel(), strange.ravel())[0, 1]) < 0.1
 
 
@@ -103,6 +104,15 @@ def test_dropped_lines_leave_the_rest_of_the_condition(engine: DiffusionEngine) 
     assert not bare[0, :32].any() and torch.equal(bare[0, 32:], packed[0, 32:])
     assert torch.equal(fine[0, :16], packed[0, :16]) and not fine[0, 16:32].any()
     assert torch.equal(bare[1], packed[1]) and torch.equal(fine[1], packed[1])
+
+
+def test_a_batch_that_is_not_full_changes_nothing(folder: Path) -> None:
+    batched = DiffusionEngine(folder, steps=2)
+    batched.batch = 4  # as on a GPU; there the numbers may differ from a CPU's, not with what is drawn beside
+    captures = [capture(k) for k in range(5)]
+    together = batched.draw(IDENTITY, captures, "palm", SIDE)
+    alone = batched.draw(IDENTITY, captures[4:], "palm", SIDE)[0]
+    assert len(together) == 5 and np.array_equal(together[4].image, alone.image)
 
 
 def test_guidance_and_release_change_the_picture(folder: Path, engine: DiffusionEngine) -> None:
