@@ -149,12 +149,18 @@ class EngineOptions(Section):
     name: Literal["renderer", "diffusion"] = Field(
         default="renderer", description="renderer (no weights) or diffusion"
     )
-    steps: int = Field(default=12, ge=1, le=1000, description="sampling steps of the diffusion engine")
+    steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of the diffusion engine")
     start: float = Field(
-        default=1.0, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
+        default=0.5, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
     )
     guidance: float = Field(
         default=1.0, ge=0, le=20, description="strength of the structure condition; 1 = as trained"
+    )
+    release: float = Field(
+        default=0.0, ge=0, lt=1, description="noise level below which the structure condition is let go"
+    )
+    device: str = Field(
+        default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="where the diffusion engine runs: cpu, cuda"
     )
     workers: int = Field(default=0, ge=0, description="processes that draw; 0 = one a core")
 

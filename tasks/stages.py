@@ -94,9 +94,7 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     from tasks.train import train as step
 
     assert palms is not None  # the recipe refuses training without photographs
-    drop = recipe.train.condition_dropout
-    options = recipe.train.model_dump(exclude={"checkpoint", "condition_dropout"})
-    settings = TrainSettings(**options, drop=drop, drop_fine=drop, seed=recipe.seed)
+    settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
     code = code_digest("palm_models", "tasks/train.py")
     digest = digest_of(recipe.train.model_dump(mode="json"), recipe.seed, palms.digest, code)
     stage = Work(Path(recipe.work)).stage("checkpoints", digest)
