@@ -18,6 +18,9 @@ from palm_models.pyramid import Pyramid
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
 RETRY_SIDE = 512  # px; retries look at a picture of this size, the detector itself at 192
 LEAST_PRESENCE = 0.5
+STEADY = (
+    0.2  # palm widths; the last two readings of 300 whole hands differ by 0.07 at most, of cut ones by more
+)
 SAME_HAND = 0.5  # two detections nearer than this, in palm widths, are one hand
 
 
@@ -48,13 +51,19 @@ class FoundHand:
     """One hand in a photo. landmarks: float32 (21, 2) px of the photo, MediaPipe's order.
 
     hand: the true one, for a photo that is not mirrored; presence: that it is a hand, 0-1; palm: that its
-    palm faces the camera, 0-1.
+    palm faces the camera, 0-1; drift: how far the last reading moved the landmarks, in palm widths.
     """
 
     landmarks: NDArray[np.float32]
     hand: Hand
     presence: float
     palm: float
+    drift: float = 0.0
+
+    @property
+    def is_steady(self) -> bool:
+        """False when two readings of the hand differ: too little of it is seen to tell where it is."""
+        return self.drift <= STEADY
 
     @property
     def shows_palm(self) -> bool:
@@ -89,27 +98,32 @@ class HandFinder:
         os.environ["https_proxy"] = NOWHERE  # the only switch that the library heeds
 
     def find(self, rgb: NDArray[np.uint8]) -> list[FoundHand]:
-        """The hands in `rgb`, uint8 (h, w, 3), largest first; those that show a palm if there are any."""
+        """The hands in `rgb`, uint8 (h, w, 3), largest first, of the first attempt that gave a steady palm.
+
+        Without one, those of the first attempt that gave any: backs, or hands of which too little is seen.
+        """
         picture = Pyramid(rgb)
-        backs: list[FoundHand] = []
+        others: list[FoundHand] = []
         for attempt in self.attempts:
             hands = self._read(picture, self._detect(picture, attempt))
-            if any(hand.shows_palm for hand in hands):
+            if any(hand.shows_palm and hand.is_steady for hand in hands):
                 return hands
-            backs = backs or hands
-        return backs
+            others = others or hands
+        return others
 
     def _read(self, picture: Pyramid, detected: list[Reading]) -> list[FoundHand]:
         hands: list[FoundHand] = []
-        for reading in (self._refine(picture, first) for first in detected):
+        for first in detected:
+            reading, drift = self._refine(picture, first)
             if reading.presence >= LEAST_PRESENCE and not any(_same(reading, hand) for hand in hands):
-                hands.append(_found(reading))
+                hands.append(_found(reading, drift))
         return sorted(hands, key=lambda hand: -palm_width(hand.landmarks))
 
-    def _refine(self, picture: Pyramid, reading: Reading) -> Reading:
+    def _refine(self, picture: Pyramid, reading: Reading) -> tuple[Reading, float]:
+        before = reading
         for reader in self.readers:
-            reading = reader.read(picture, reading.landmarks)
-        return reading
+            before, reading = reading, reader.read(picture, reading.landmarks)
+        return reading, _apart(reading.landmarks, before.landmarks)
 
     def _detect(self, picture: Pyramid, attempt: Attempt) -> list[Reading]:
         """What MediaPipe says of each hand that it finds in one attempt."""
@@ -168,11 +182,15 @@ def _show(picture: Pyramid, attempt: Attempt) -> tuple[NDArray[np.uint8], NDArra
     return np.ascontiguousarray(np.rot90(padded, attempt.quarter_turns)), back * size[:, None]
 
 
-def _found(reading: Reading) -> FoundHand:
+def _found(reading: Reading, drift: float) -> FoundHand:
     left = looks_left(reading.landmarks) == (reading.palm >= 0.5)  # the back of a right hand looks left, too
-    return FoundHand(reading.landmarks, "left" if left else "right", reading.presence, reading.palm)
+    return FoundHand(reading.landmarks, "left" if left else "right", reading.presence, reading.palm, drift)
 
 
 def _same(reading: Reading, hand: FoundHand) -> bool:
-    apart = np.linalg.norm(reading.landmarks - hand.landmarks, axis=1).mean()
-    return bool(apart < SAME_HAND * palm_width(hand.landmarks))
+    return _apart(hand.landmarks, reading.landmarks) < SAME_HAND
+
+
+def _apart(landmarks: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Mean distance in palm widths of the first."""
+    return float(np.linalg.norm(landmarks - others, axis=1).mean() / max(palm_width(landmarks), 1e-6))

@@ -121,10 +121,11 @@ def align_photos(
 ) -> AlignReport:
     """Align the photos of the table `photos` whose status is ok into `out`/aligned.parquet.
 
-    What is not aligned gets a row in `out`/align_rejects.parquet: no_hand, back_of_hand, cut_off,
-    worker_died, or the decoder's reason. size: side of the views in pixels; decode_side: larger photos are
-    decoded to about this many pixels; passes: readings of each hand, see HandFinder; model: a task file, ""
-    for the cached one; workers: processes, 0 = one for each core; progress: called with (done, all).
+    What is not aligned gets a row in `out`/align_rejects.parquet: no_hand, back_of_hand, unclear_hand,
+    cut_off, worker_died, or the decoder's reason. size: side of the views in pixels; decode_side: larger
+    photos are decoded to about this many pixels; passes: readings of each hand, see HandFinder; model: a
+    task file, "" for the cached one; workers: processes, 0 = one for each core; progress: called with
+    (done, all).
 
     Rows come in the order of the photos, whatever the workers; both tables appear last and whole. Raises
     HandModelError without a usable model, PublishError when `out` cannot be written.
@@ -156,8 +157,14 @@ def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outc
     palms = [hand for hand in hands if hand.shows_palm]
     if not palms:
         return _rejected(photo, "back_of_hand", f"{len(hands)} seen from the back")
-    inside = [_inside(hand, picture.rgb) for hand in palms]
-    whole = [(hand, share) for hand, share in zip(palms, inside, strict=True) if share >= LEAST_INSIDE]
+    steady = [hand for hand in palms if hand.is_steady]
+    if not steady:
+        drift = min(hand.drift for hand in palms)
+        return _rejected(
+            photo, "unclear_hand", f"two readings of it differ by {drift:.0%} of the palm's width"
+        )
+    inside = [_inside(hand, picture.rgb) for hand in steady]
+    whole = [(hand, share) for hand, share in zip(steady, inside, strict=True) if share >= LEAST_INSIDE]
     if not whole:
         return _rejected(photo, "cut_off", f"{max(inside):.0%} of the palm lies in the photo")
     pyramid = Pyramid(picture.rgb)

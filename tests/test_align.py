@@ -46,6 +46,7 @@ def aligned(tmp_path_factory):
         "both.jpg": np.hstack([left, right]),
         "broken.jpg": b"\xff\xd8\xff\xe0 no more",
         "half.png": moved(right, half, (SIZE, SIZE)),
+        "cut.png": moved(right, [[1, 0, 0], [0, 1, -0.55 * SIZE]], (SIZE, SIZE)),
         "large.jpg": np.asarray(Image.fromarray(left).resize((2000, 2000))),
         "text.jpg": b"not a picture",
     }
@@ -68,13 +69,14 @@ def test_every_photo_is_aligned_or_rejected_with_its_reason(aligned):
     reasons = {row["photo_id"]: row["reason"] for row in rejects}
     assert reasons["nothing.png"] == "no_hand"
     assert reasons["half.png"] == "cut_off"
+    assert reasons["cut.png"] == "unclear_hand"
     assert reasons["broken.jpg"] in ("truncated", "corrupt")
     assert reasons["text.jpg"] == "not_a_picture"
     assert all(row["detail"] for row in rejects)
     assert {row["photo_id"] for row in rows} == {"right.jpg", "both.jpg", "large.jpg"}
-    assert report.photos == 7 == report.aligned + sum(report.rejected.values())
+    assert report.photos == 8 == report.aligned + sum(report.rejected.values())
     assert report.palms == 4
-    assert str(report).startswith("7 photos = 3 aligned (4 palms) + 4 rejected (")
+    assert str(report).startswith("8 photos = 3 aligned (4 palms) + 5 rejected (")
     assert report.facts()["accounting"] == str(report)
 
 
@@ -85,7 +87,13 @@ def test_rows_come_in_the_order_of_the_photos(aligned):
         for photo, index in [("right.jpg", 0), ("both.jpg", 0), ("both.jpg", 1), ("large.jpg", 0)]
         for view in ("palm", "hand")
     ]
-    assert [row["photo_id"] for row in rejects] == ["nothing.png", "broken.jpg", "half.png", "text.jpg"]
+    assert [row["photo_id"] for row in rejects] == [
+        "nothing.png",
+        "broken.jpg",
+        "half.png",
+        "cut.png",
+        "text.jpg",
+    ]
 
 
 def test_hands_are_named(aligned):

@@ -80,6 +80,13 @@ def test_hand_that_fills_the_frame_is_found(finder):
     assert apart(found.landmarks + np.maximum([x, y], 0), truth) < TRUTH
 
 
+def test_hand_without_its_fingers_is_not_trusted(finder):
+    rgb, _ = drawn_hand("right")
+    assert all(hand.is_steady for hand in finder.find(rgb))
+    cut = moved(rgb, [[1, 0, 0], [0, 1, -0.55 * SIZE]], (SIZE, SIZE))
+    assert not any(hand.is_steady for hand in finder.find(cut))
+
+
 def test_picture_without_a_hand_gives_none(finder):
     assert finder.find(noise()) == []
 
@@ -91,10 +98,10 @@ def test_a_picture_of_few_pixels_gives_none(finder):
 @pytest.mark.parametrize("hand", ["left", "right"])
 def test_back_is_told_from_palm_and_names_the_other_hand(hand):
     shape = drawn_hand(hand)[1]  # with its thumb where this hand's palm has it
-    found = module._found(Reading(shape, 0.9, 0.1))
+    found = module._found(Reading(shape, 0.9, 0.1), 0)
     assert not found.shows_palm
     assert found.hand != hand
-    assert module._found(Reading(shape, 0.9, 0.9)).hand == hand
+    assert module._found(Reading(shape, 0.9, 0.9), 0).hand == hand
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
