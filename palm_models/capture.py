@@ -66,6 +66,7 @@ class Capture:
     bracelet: str
     sleeve: bool
     sleeve_tone: float
+    metering: float
     skin_seed: int
     light_seed: int
     noise_seed: int

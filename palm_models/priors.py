@@ -107,6 +107,9 @@ CAPTURE: dict[str, Prior] = {
     "bracelet": choice("what is worn at the wrist", none=8.0, bracelet=1.0, watch=1.0),
     "sleeve": chance("a sleeve covers the forearm", 0.35),
     "sleeve_tone": uniform("lightness of the sleeve, 0 to 1", 0.03, 0.95),
+    "metering": Prior(
+        "how far automatic exposure evens out dark and light skin", "normal", 0.8, 0.15, 0.0, 1.0
+    ),
 }
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from palm_models.accessories import wear
 from palm_models.camera import photograph
 from palm_models.capture import Capture
 from palm_models.engine import Drawing
@@ -19,6 +20,7 @@ from palm_models.surface import Surface, surface
 from palm_models.warp import Warp, warp
 
 Float = NDArray[np.float32]
+MIDDLE_GREY = 0.27  # linear light of skin in a well exposed photograph
 
 
 class RendererEngine:
@@ -44,10 +46,18 @@ def scene(skin: Skin, seen: Warp, identity: Identity, capture: Capture) -> Float
     """Linear light of the whole picture: the hand before its background."""
     hand = shade(skin, identity, capture)
     if float(seen.distance.max()) < -0.02:
-        return hand
+        return hand * metered(hand, None, capture)
     cover = np.clip(0.5 - seen.distance * seen.scale, 0, 1)[..., None]
     rim = 0.72 + 0.28 * np.sqrt(seen.crest)[..., None]
-    return np.asarray(cover * rim * hand + (1 - cover) * background(capture, seen), np.float32)
+    whole = cover * rim * hand + (1 - cover) * background(capture, seen)
+    whole = wear(whole, seen, identity, capture)
+    return np.asarray(whole * metered(hand, cover[..., 0], capture), np.float32)
+
+
+def metered(hand: Float, cover: Float | None, capture: Capture) -> np.float32:
+    """Gain of the camera's automatic exposure, which brings the hand's mean light towards a middle grey."""
+    mean = float(np.average(hand.mean(axis=2), weights=cover))
+    return np.float32((MIDDLE_GREY / max(mean, 1e-3)) ** capture.metering)
 
 
 cv2.setNumThreads(1)  # workers are processes: OpenCV's own threads would only compete with them

@@ -23,7 +23,7 @@ GRAIN = 0.0005
 ROUND = 0.10  # height of the rounded borders of palm and fingers
 MOUNDS = ((0.44, 0.62, 0.27, 0.100), (-0.36, 0.60, 0.27, 0.060), (0.36, -0.03, 0.13, 0.030),
           (0.02, -0.08, 0.13, 0.030), (-0.32, -0.02, 0.13, 0.030), (0.02, 0.38, 0.24, -0.035))  # fmt: skip
-GAMMA_STEPS = 4095
+FADES = 6  # cells a side in which creases fade
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def lay(surface: Surface, warp: Warp, identity: Identity, capture: Capture) -> S
     rng = np.random.default_rng(np.random.SeedSequence(capture.skin_seed, spawn_key=(1,)))
     shape = warp.distance.shape
     fade = [
-        np.exp(capture.fading * upsample(rng.standard_normal((4, 4), np.float32), shape)) for _ in range(2)
+        np.exp(capture.fading * upsample(rng.standard_normal((FADES, FADES), np.float32), shape)) for _ in range(2)
     ]
     creases = lines[..., 0] * fade[0] * (capture.principal_gain * (1.1 - 0.2 * capture.stretch))
     wrinkles = (lines[..., 1:] @ wrinkle_gains(capture)) * fade[1]
@@ -138,7 +138,7 @@ def colour(skin: Skin, identity: Identity, capture: Capture) -> Float:
 def shade(skin: Skin, identity: Identity, capture: Capture) -> Float:
     """Light that leaves the skin, linear (size, size, 3): a flat patch in neutral light shows the skin's own colour."""
     lit, shine = light(skin, capture)
-    gloss = 0.10 * identity.sheen * (1 - capture.ambient)
+    gloss = 0.06 * identity.sheen * (1 - capture.ambient)
     grey = light_colour(capture)
     return np.asarray((colour(skin, identity, capture) * lit + gloss * shine[..., None]) * grey, np.float32)
 

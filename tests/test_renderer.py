@@ -15,7 +15,7 @@ from palm_models.skin import linear_to_lab, tone_to_lab, typology_angle
 NEUTRAL = {
     "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0, "jpeg": 100.0,
     "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85, "light_elevation": 80.0, "sharpening": 0.0,
-    "motion": 0.0, "shift_x": 0.0, "shift_y": 0.0, "scale": 1.0, "rotation": 0.0,
+    "motion": 0.0, "metering": 0.0, "shift_x": 0.0, "shift_y": 0.0, "scale": 1.0, "rotation": 0.0,
 }  # fmt: skip
 
 

@@ -1,0 +1,27 @@
+"""Speed of the renderer: palms a second on one core, identity set-up included. usage: bench/renderer.py [IDENTITIES]"""
+
+import sys
+import time
+
+from palm_models.capture import make_capture
+from palm_models.identity import make_identity
+from palm_models.renderer import RendererEngine
+
+
+def main(identities: int = 12, captures: int = 10) -> None:
+    engine = RendererEngine()
+    for view, size in (("palm", 128), ("palm", 256), ("hand", 256)):
+        wall, cpu = time.perf_counter(), time.process_time()
+        for subject in range(identities):
+            identity = make_identity(0, subject, "right")
+            shots = [make_capture(0, subject, "right", k) for k in range(captures)]
+            engine.draw(identity, shots, view, size)
+        n = identities * captures
+        wall, cpu = (time.perf_counter() - wall) / n, (time.process_time() - cpu) / n
+        print(
+            f"view {view} {size}: {1e3 * cpu:.1f} ms of CPU a picture ({1 / cpu:.0f}/s a core), wall {1e3 * wall:.1f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
