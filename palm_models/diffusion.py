@@ -71,7 +71,7 @@ class DiffusionEngine:
         if self.device.type == "cpu":
             torch.set_num_threads(1)  # another number of threads could add up in another order
         network = loaded.network.to(self.device)
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore
+        self.network = network.to(memory_format=torch.channels_last)
         hand = start if start == 1 else HAND_START * start
         self.times = {"palm": time_steps(start, steps), "hand": time_steps(hand, steps)}
         self.guidance, self.release = guidance, release
