@@ -18,7 +18,7 @@ IDENTITY: dict[str, Prior] = {
     "little_length": normal("little finger length, as a factor", 1.0, 0.045, 0.8, 1.2, shared=0.85),
     "finger_width": normal("finger width, as a factor", 1.0, 0.07, 0.75, 1.3, shared=0.95),
     "taper": normal("how much fingers narrow to the tip", 0.8, 0.05, 0.6, 0.95, shared=0.95),
-    "mounds": lognormal("height of the palm's mounds", 1.4, 0.3, 0.3, 2.5, shared=0.9),
+    "mounds": lognormal("height of the palm's mounds", 1.0, 0.3, 0.3, 2.5, shared=0.9),
     # skin
     "skin_tone": normal(
         "individual typology angle (ITA) of the skin, degrees", 15.0, 30.0, -60.0, 65.0, shared=0.995
@@ -60,34 +60,34 @@ IDENTITY: dict[str, Prior] = {
 # What one act of photographing adds. Pixels are those of a 128 × 128 view.
 CAPTURE: dict[str, Prior] = {
     # pose
-    "rotation": normal("turn of the view against the true frame, degrees", 0.0, 4.0, -18.0, 18.0),
-    "scale": normal("size of the hand in the view, as a factor", 1.0, 0.045, 0.82, 1.2),
-    "shift_x": normal("shift of the view, as a share of its side", 0.0, 0.03, -0.12, 0.12),
-    "shift_y": normal("shift of the view, as a share of its side", 0.0, 0.03, -0.12, 0.12),
-    "tilt_x": normal("tilt about the horizontal axis, degrees", 0.0, 8.0, -30.0, 30.0),
-    "tilt_y": normal("tilt about the vertical axis, degrees", 0.0, 8.0, -30.0, 30.0),
+    "rotation": normal("turn of the view against the true frame, degrees", 0.0, 2.5, -18.0, 18.0),
+    "scale": normal("size of the hand in the view, as a factor", 1.0, 0.03, 0.82, 1.2),
+    "shift_x": normal("shift of the view, as a share of its side", 0.0, 0.02, -0.12, 0.12),
+    "shift_y": normal("shift of the view, as a share of its side", 0.0, 0.02, -0.12, 0.12),
+    "tilt_x": normal("tilt about the horizontal axis, degrees", 0.0, 4.0, -30.0, 30.0),
+    "tilt_y": normal("tilt about the vertical axis, degrees", 0.0, 4.0, -30.0, 30.0),
     "spread": normal("finger spread added to the resting hand, degrees", 0.0, 5.0, -10.0, 14.0),
     "sway": normal("all fingers leaning to one side, degrees", 0.0, 3.5, -10.0, 10.0),
     "thumb": normal("thumb abduction added to the resting hand, degrees", 0.0, 9.0, -28.0, 22.0),
     "bend": lognormal("bend of the fingers towards the camera, degrees", 10.0, 0.5, 0.0, 40.0),
     # skin
-    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.017, 0.4, 0.0, 0.05),
+    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.014, 0.4, 0.0, 0.05),
     "stretch": uniform("stretch of the skin: 0 loose with deep wrinkles, 1 taut with closed ones", 0.0, 1.0),
     "stretch_angle": uniform("direction in which the skin is stretched, degrees", 0.0, 180.0),
-    "fading": lognormal("how unevenly creases show over the palm", 0.25, 0.5, 0.0, 1.0),
+    "fading": lognormal("how unevenly creases show over the palm", 0.20, 0.5, 0.0, 1.0),
     "principal_gain": lognormal("visibility of the principal creases, as a factor", 1.0, 0.2, 0.4, 1.8),
     "texture_gain": lognormal("visibility of ridges and grain, as a factor", 0.9, 0.38, 0.0, 3.0),
     "flush": normal("blood in the skin: added CIELAB a*", 0.0, 2.0, -6.0, 8.0),
     # light
     "light_azimuth": uniform("where the light comes from, degrees clockwise from above", 0.0, 360.0),
     "light_elevation": normal("height of the light over the palm, degrees", 50.0, 14.0, 18.0, 88.0),
-    "ambient": uniform("share of light without direction", 0.25, 0.85),
-    "unevenness": lognormal("fall-off of light over the palm", 0.12, 0.55, 0.0, 0.6),
+    "ambient": uniform("share of light without direction", 0.5, 0.9),
+    "unevenness": lognormal("fall-off of light over the palm", 0.10, 0.55, 0.0, 0.6),
     "warmth": normal("colour of the light: negative blue, positive yellow", 0.0, 0.35, -1.0, 1.0),
     "tint": normal("colour of the light: negative green, positive magenta", 0.0, 0.25, -1.0, 1.0),
     "infrared": chance("taken in near infrared light: grey, with veins", 0.06),
     # camera
-    "exposure": normal("exposure, in stops", 0.0, 0.33, -1.5, 1.2),
+    "exposure": normal("exposure, in stops", 0.0, 0.25, -1.5, 1.2),
     "contrast": normal("contrast of the tone curve, as a factor", 1.0, 0.14, 0.6, 1.5),
     "saturation": normal("saturation, as a factor", 1.0, 0.14, 0.0, 1.6),
     "defocus": lognormal("defocus, standard deviation in pixels", 0.55, 0.45, 0.2, 2.5),
@@ -115,7 +115,7 @@ CAPTURE: dict[str, Prior] = {
 
 @dataclass(frozen=True)
 class Line:
-    """How one principal crease of a right hand runs; each pair is (mean, sd), heading 0 to the thumb, 90 to the wrist."""
+    """How one principal crease of a right hand runs; pairs are (mean, sd), heading 0 to the thumb, 90 to the wrist."""
 
     x: tuple[float, float]  # start, palm widths
     y: tuple[float, float]

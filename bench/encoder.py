@@ -1,0 +1,79 @@
+"""Train the encoder that ships, and measure how far apart the renderer's identities lie in it."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.utility import eer, scores, tar
+from palm_models.encoder import Encoder, EncoderConfig, Training
+from tasks.train_encoder import palms, train_encoder
+
+FIRST_UNSEEN = 100_000  # identities from here on took no part in training
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=["train", "verify", "distinct"])
+    parser.add_argument("--weights", type=Path, default=Path("palm_models/weights"))
+    parser.add_argument("--identities", type=int, default=400)
+    parser.add_argument("--captures", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--width", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=7)
+    return parser.parse_args()
+
+
+def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
+    """Error rates on identities that were not trained on, and the similarity that few impostors reach."""
+    pictures, labels = palms(asked.seed, FIRST_UNSEEN, asked.identities, asked.captures, encoder.config.size)
+    genuine, impostor = scores(encoder.embed(pictures), labels)
+    print(f"{len(genuine)} genuine pairs {genuine.mean():.3f} ± {genuine.std():.3f}")
+    print(f"{len(impostor)} impostor pairs {impostor.mean():.3f} ± {impostor.std():.3f}")
+    print(f"EER {eer(genuine, impostor):.2f} %")
+    for far in (1e-2, 1e-3, 1e-4, 1e-5):
+        if far * len(impostor) >= 30:  # fewer than 30 impostors say nothing about the rate (rule of 30)
+            threshold = np.quantile(impostor, 1 - far)
+            print(f"FMR {far:g}: similarity {threshold:.4f}, TAR {tar(genuine, impostor, far):.1f} %")
+
+
+def distinct(encoder: Encoder, asked: argparse.Namespace) -> None:
+    """Similarity of each identity's nearest other one, one capture each."""
+    pictures, _ = palms(asked.seed, FIRST_UNSEEN, asked.identities, 1, encoder.config.size)
+    nearest = neighbours(encoder.embed(pictures))
+    print(f"{len(nearest)} identities, one capture each: similarity of the nearest other identity")
+    for q in (0.5, 0.9, 0.99, 0.999, 1.0):
+        print(f"  quantile {q:g}: {np.quantile(nearest, q):.4f}")
+
+
+def neighbours(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Largest cosine of each vector with another one, in blocks so that memory stays small."""
+    out = np.empty(len(vectors), np.float32)
+    for start in range(0, len(vectors), 512):
+        block = vectors[start : start + 512] @ vectors.T
+        block[np.arange(len(block)), start + np.arange(len(block))] = -1
+        out[start : start + 512] = block.max(axis=1)
+    return out
+
+
+def main() -> None:
+    """Run the chosen task."""
+    asked = parse()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    if asked.task == "train":
+        plan = Training(steps=asked.steps, seed=asked.seed)
+        config = EncoderConfig(width=asked.width)
+        train_encoder(asked.weights, asked.seed, asked.identities, asked.captures, plan, config)
+    elif asked.task == "verify":
+        verify(Encoder.load(asked.weights), asked)
+    else:
+        distinct(Encoder.load(asked.weights), asked)
+
+
+if __name__ == "__main__":
+    main()
