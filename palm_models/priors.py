@@ -115,7 +115,7 @@ CAPTURE: dict[str, Prior] = {
 
 @dataclass(frozen=True)
 class Line:
-    """How one principal crease of a right hand runs; pairs are (mean, sd), heading 0 to the thumb, 90 to the wrist."""
+    """How one principal crease of a right hand runs; pairs are (mean, sd), heading 0 = thumb, 90 = wrist."""
 
     x: tuple[float, float]  # start, palm widths
     y: tuple[float, float]
