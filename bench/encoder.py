@@ -22,8 +22,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=Path("palm_models/weights"))
     parser.add_argument("--identities", type=int, default=400)
     parser.add_argument("--captures", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--width", type=int, default=24)
+    parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--seed", type=int, default=7)
     return parser.parse_args()
 
@@ -67,7 +68,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if asked.task == "train":
         plan = Training(steps=asked.steps, seed=asked.seed)
-        config = EncoderConfig(width=asked.width)
+        config = EncoderConfig(size=asked.size, width=asked.width)
         train_encoder(asked.weights, asked.seed, asked.identities, asked.captures, plan, config)
     elif asked.task == "verify":
         verify(Encoder.load(asked.weights), asked)

@@ -13,6 +13,7 @@ from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 HANDS: tuple[Hand, Hand] = ("left", "right")
+RENDERED = 128  # px, side of the views drawn, whatever the encoder looks at
 log = logging.getLogger("palmforge")
 
 
@@ -24,7 +25,7 @@ def palms(
     for k in range(first, first + identities):
         subject, hand = k // 2, HANDS[k % 2]
         shots = [make_capture(seed, subject, hand, c) for c in range(captures)]
-        drawings = engine.draw(make_identity(seed, subject, hand), shots, "palm", size)
+        drawings = engine.draw(make_identity(seed, subject, hand), shots, "palm", RENDERED)
         pictures.append(to_grey(np.stack([d.image for d in drawings]), size))
         if (k + 1 - first) % 100 == 0:
             log.info("rendered %d of %d identities", k + 1 - first, identities)
