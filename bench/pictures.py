@@ -22,7 +22,7 @@ ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
                       enumerate(("ring", "index", "middle", "ring", "little"))]
              + [({}, {"bracelet": "watch"})]),
     "spread": ("hand", [({}, {"spread": s}) for s in (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0)]),
-    "light": ("palm", [({}, {"light_azimuth": a, "light_elevation": 28.0, "ambient": 0.3}) for a in
+    "light": ("palm", [({}, {"light_azimuth": a, "light_elevation": 28.0, "ambient": 0.5}) for a in
                        (0.0, 60.0, 120.0, 180.0, 240.0, 300.0)]),
 }  # fmt: skip
 

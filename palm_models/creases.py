@@ -16,7 +16,8 @@ from palm_models.hand import Skeleton, palm_distance, rest
 
 Array = NDArray[np.float64]
 KNOTS = 5  # turns a crease is described by
-CUTS = 4
+BUNDLED = 0.16  # shorter wrinkles have no neighbours: together they would look like a blot
+CUTS = 4  # times a crease that leaves the palm is cut before it is given up
 CHECKED = 24  # points a crease is looked at
 PALM_RIM = 0.01  # creases end this far from the outline of the palm
 
@@ -236,7 +237,7 @@ def _wrinkles(
     z, u = hand.standard_normal((n, 7 + KNOTS)), hand.random((n, 6))
     wrinkles: list[Crease] = []
     for k, q, r in zip(which, z, u, strict=True):
-        if wrinkles and r[3] < priors.WRINKLE_BUNDLES:
+        if wrinkles and wrinkles[-1].length > BUNDLED and r[3] < priors.WRINKLE_BUNDLES:
             wrinkles.append(_beside(wrinkles[-1], q, r))
             continue
         kind, field = fields[k]
@@ -258,7 +259,7 @@ def _beside(wrinkle: Crease, q: Array, r: Array) -> Crease:
         heading=float(wrinkle.heading + 6 * q[1]),
         length=float(min(0.9, wrinkle.length * np.exp(0.3 * q[2]))),
         turn=tuple((np.array(wrinkle.turn) + 25 * q[7:]).tolist()),
-        depth=float(min(1.0, wrinkle.depth * np.exp(0.35 * q[5]))),
+        depth=float(min(1.0, 0.85 * wrinkle.depth * np.exp(0.35 * q[5]))),
         width=float(wrinkle.width * np.exp(0.2 * q[6])),
         wave=float(6.28 * r[1]),
         gap=-1.0,

@@ -47,7 +47,8 @@ def lay(surface: Surface, warp: Warp, identity: Identity, capture: Capture) -> S
     rng = np.random.default_rng(np.random.SeedSequence(capture.skin_seed, spawn_key=(1,)))
     shape = warp.distance.shape
     fade = [
-        np.exp(capture.fading * upsample(rng.standard_normal((FADES, FADES), np.float32), shape)) for _ in range(2)
+        np.exp(capture.fading * upsample(rng.standard_normal((FADES, FADES), np.float32), shape))
+        for _ in range(2)
     ]
     creases = lines[..., 0] * fade[0] * (capture.principal_gain * (1.1 - 0.2 * capture.stretch))
     wrinkles = (lines[..., 1:] @ wrinkle_gains(capture)) * fade[1]
@@ -126,9 +127,9 @@ def colour(skin: Skin, identity: Identity, capture: Capture) -> Float:
     )
     pigment = pigment + 0.035 * identity.mottling * patches
     blood = 0.32 * identity.mottling * patches + capture.flush / 5 + 0.25 * np.minimum(skin.creases, 1)
-    layers = np.stack([pigment, blood, 0.5 * identity.veins * see_through * veins, pale], axis=-1).astype(
-        np.float32
-    )
+    layers = np.stack(
+        [pigment, blood, 0.5 * identity.veins * see_through * veins, 1.4 * pale], axis=-1
+    ).astype(np.float32)
     changes = np.stack([tones.pigment, tones.blood, tones.vein, tones.scar]).astype(np.float32)
     if capture.infrared:
         changes = 0.6 * changes.mean(axis=1, keepdims=True).repeat(3, axis=1)

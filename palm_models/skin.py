@@ -69,5 +69,5 @@ def palette(tone: float, redness: float) -> Palette:
         pigment=towards(-0.36 * lab[0], 2.0, -3.0),
         blood=towards(-2.0, 5.0, 0.5),
         vein=towards(-4.0, -4.0, -4.0),
-        scar=towards(0.28 * (92 - lab[0]), 1.0, -4.0),
+        scar=towards(0.5 * (92 - lab[0]), 5.0, -5.0),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,16 +59,15 @@ def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
 
 
 def _assemble(parts: Body, points: Float, matrix: Array, size: int, mirror: bool, posed: Skeleton) -> Warp:
-    fine = _refine(
-        np.dstack([parts.resting, parts.distance, parts.crest]).astype(np.float32), size, cv2.INTER_LINEAR
-    )
-    finger = _refine(parts.finger.astype(np.float32), size, cv2.INTER_NEAREST)
+    fine = _refine(np.dstack([parts.resting, parts.distance, parts.crest]).astype(np.float32), size)
+    nearest = np.round(np.linspace(0, parts.finger.shape[0] - 1, size)).astype(int)
+    finger = parts.finger[np.ix_(nearest, nearest)]
     scale = float(np.linalg.norm(points[5] - points[17]))
     return Warp(
         resting=fine[..., :2],
         distance=fine[..., 2],
         finger=finger.astype(np.uint8),
-        crest=fine[..., 3],
+        crest=np.clip(fine[..., 3], 0, 1),
         landmarks=points,
         scale=scale,
         mirror=mirror,
@@ -77,13 +76,26 @@ def _assemble(parts: Body, points: Float, matrix: Array, size: int, mirror: bool
     )
 
 
-def _refine(coarse: Float, size: int, how: int) -> Float:
-    k = (coarse.shape[0] - 1) / (size - 1)
-    scale = np.array([[k, 0, 0], [0, k, 0]])
-    out = cv2.warpAffine(
-        coarse, scale, (size, size), flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+def _refine(coarse: Float, size: int) -> Float:
+    """A grid (n, n, c) stretched over (size, size), smooth to its first derivative and exact: OpenCV's warps round
+    positions to 1/32, which shows as a net in shading."""
+    weights = _catmull_rom(coarse.shape[0], size)
+    return np.asarray(
+        np.einsum("ab,bdc->adc", weights, np.einsum("ef,bfc->bec", weights, coarse)), np.float32
     )
-    return np.asarray(out, np.float32)
+
+
+@cache
+def _catmull_rom(n: int, size: int) -> Float:
+    """Weights (size, n) of Catmull-Rom interpolation between n values at equal distances, ends held."""
+    at = np.linspace(0, n - 1, size)
+    cell = np.minimum(at.astype(int), n - 2)
+    t = at - cell
+    parts = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+    weights = np.zeros((size, n))
+    for k, part in enumerate(parts):
+        np.add.at(weights, (np.arange(size), np.clip(cell + k - 1, 0, n - 1)), part / 2)
+    return np.asarray(weights, np.float32)
 
 
 class Skin:
