@@ -54,7 +54,7 @@ IDENTITY: dict[str, Prior] = {
     # marks
     "scars": count("scars on the palm side", 0.10, 8, shared=0.0),
     "moles": count("moles on the palm side", 0.05, 12, shared=0.2),
-    "calluses": lognormal("hardened skin under the fingers", 0.2, 0.9, 0.0, 2.0, shared=0.8),
+    "calluses": lognormal("hardened skin under the fingers", 0.1, 0.7, 0.0, 2.0, shared=0.8),
 }
 
 # What one act of photographing adds. Pixels are those of a 128 × 128 view.
@@ -90,7 +90,7 @@ CAPTURE: dict[str, Prior] = {
     "exposure": normal("exposure, in stops", 0.0, 0.25, -1.5, 1.2),
     "contrast": normal("contrast of the tone curve, as a factor", 1.0, 0.14, 0.6, 1.5),
     "saturation": normal("saturation, as a factor", 1.0, 0.14, 0.0, 1.6),
-    "defocus": lognormal("defocus, standard deviation in pixels", 0.55, 0.45, 0.2, 2.5),
+    "defocus": lognormal("defocus, standard deviation in pixels", 1.2, 0.5, 0.25, 3.0),
     "motion": lognormal("motion blur, length in pixels", 0.5, 0.8, 0.0, 5.0),
     "motion_angle": uniform("direction of the motion blur, degrees", 0.0, 180.0),
     "sharpening": uniform("strength of the camera's sharpening", 0.0, 0.8),
