@@ -1,4 +1,4 @@
-"""10,000 identities: none alike in parameters, none with a crease outside the palm. usage: bench/distinct.py [N]"""
+"""Identities differ and keep their creases inside the palm; usage: python -m bench.distinct [N]."""
 
 import sys
 
@@ -18,6 +18,7 @@ def principal_points(identity: Identity) -> np.ndarray:
 
 
 def main(n: int = 10_000) -> None:
+    """Draws n identities and prints how near the nearest are."""
     points, outside, worst, sets = np.zeros((n, 32)), 0, -1.0, set()
     for k in range(n):
         identity = make_identity(0, k // 2, ("left", "right")[k % 2])

@@ -1,4 +1,4 @@
-"""The rows of docs/: captures of 8 identities in both views, and one row a control. usage: bench/pictures.py [OUT]"""
+"""Rows of docs/: captures of 8 identities, and one row a control; usage: python -m bench.pictures [OUT]."""
 
 import sys
 from pathlib import Path
@@ -13,10 +13,12 @@ from palm_models.identity import HANDS, make_identity
 from palm_models.renderer import RendererEngine
 
 SEED = 2
-STEADY = {"infrared": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0, "warmth": 0.1, "tint": 0.0,
+STEADY = {"infrared": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0,
+          "warmth": 0.1, "tint": 0.0,
           "unevenness": 0.08, "background": "plain", "background_tone": 0.85, "metering": 0.6}  # fmt: skip
 ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
-    "skin_tone": ("hand", [({"skin_tone": t}, {"metering": 0.0}) for t in (-40.0, -15.0, 5.0, 20.0, 35.0, 50.0)]),
+    "skin_tone": ("hand", [({"skin_tone": t}, {"metering": 0.0}) for t in
+                           (-40.0, -15.0, 5.0, 20.0, 35.0, 50.0)]),
     "scar": ("palm", [({"scars": n}, {}) for n in range(6)]),
     "ring": ("hand", [({}, {"ring": n > 0, "ring_finger": f}) for n, f in
                       enumerate(("ring", "index", "middle", "ring", "little"))]
@@ -28,6 +30,7 @@ ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
 
 
 def identities(view: View, size: int, captures: int = 8) -> np.ndarray:
+    """One row of captures for each of 8 identities."""
     rows = []
     for subject in range(8):
         hand = HANDS[subject % 2]
@@ -38,6 +41,7 @@ def identities(view: View, size: int, captures: int = 8) -> np.ndarray:
 
 
 def control(name: str, size: int) -> np.ndarray:
+    """One identity and capture with one control turned."""
     view, settings = ROWS[name]
     worn = {"ring": False, "bracelet": "none", "sleeve": False}
     images = []
@@ -49,6 +53,7 @@ def control(name: str, size: int) -> np.ndarray:
 
 
 def main(out: str = "docs") -> None:
+    """Writes all rows as JPEG."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {"identities_palm": identities("palm", 128), "identities_hand": identities("hand", 160, 6)}

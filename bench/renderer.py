@@ -1,4 +1,4 @@
-"""Speed of the renderer: palms a second on one core, identity set-up included. usage: bench/renderer.py [IDENTITIES]"""
+"""Speed of the renderer, identity set-up included; usage: python -m bench.renderer [IDENTITIES]."""
 
 import sys
 import time
@@ -9,6 +9,7 @@ from palm_models.renderer import RendererEngine
 
 
 def main(identities: int = 12, captures: int = 10) -> None:
+    """Draws and times three kinds of view."""
     engine = RendererEngine()
     for view, size in (("palm", 128), ("palm", 256), ("hand", 256)):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -19,7 +20,8 @@ def main(identities: int = 12, captures: int = 10) -> None:
         n = identities * captures
         wall, cpu = (time.perf_counter() - wall) / n, (time.process_time() - cpu) / n
         print(
-            f"view {view} {size}: {1e3 * cpu:.1f} ms of CPU a picture ({1 / cpu:.0f}/s a core), wall {1e3 * wall:.1f} ms"
+            f"view {view} {size}: {1e3 * cpu:.1f} ms of CPU a picture ({1 / cpu:.0f}/s a core), "
+            f"wall {1e3 * wall:.1f} ms"
         )
 
 

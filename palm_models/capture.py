@@ -19,7 +19,7 @@ CONTROLS: dict[str, str] = {name: prior.help for name, prior in CAPTURE.items()}
 
 @dataclass(frozen=True)
 class Capture:
-    """One photograph's circumstances. What each value means and its unit: `CONTROLS`; seeds feed fields of noise."""
+    """One photograph's circumstances; what each value means and its unit: `CONTROLS`; seeds feed noise."""
 
     seed: int
     subject: int

@@ -1,4 +1,4 @@
-"""Creases as curves in palm coordinates: principal lines, their branches, wrinkles and flexion creases of fingers."""
+"""Creases as curves in palm coordinates: principal lines, their branches and wrinkles."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ PALM_RIM = 0.01  # creases end this far from the outline of the palm
 class Crease:
     """One crease of a right hand (a left hand is laid out the same way and mirrored when it is drawn).
 
-    Lengths in palm widths; origin between joints 5 and 17, x towards the thumb, y towards the wrist. The heading
-    turns by `turn` (degrees a palm width) at KNOTS equally distant places; depth 1 is a deep principal crease.
+    Lengths in palm widths; origin between joints 5 and 17, x towards the thumb, y towards the wrist.
+    The heading turns by `turn` (degrees a palm width) at KNOTS equally distant places; depth 1 is a deep
+    principal crease.
     """
 
     kind: str
@@ -273,9 +274,9 @@ def _wrinkle(
     heading = along + float(traits["wrinkle_disorder"]) * q[3]
     length = field.length * float(traits["wrinkle_length"]) * np.exp(priors.WRINKLE_LENGTH_SD * q[4])
     back = np.radians(heading)
-    stature = min(
-        1.4, (length / (field.length * priors.IDENTITY["wrinkle_length"].a)) ** priors.WRINKLE_STATURE
-    )
+    usual = field.length * priors.IDENTITY["wrinkle_length"].a
+    stature = min(1.4, (length / usual) ** priors.WRINKLE_STATURE)
+    deep = float(traits["wrinkle_depth"])
     x, y = field.x[0] + field.x[1] * q[0], field.y[0] + field.y[1] * q[1]
     return Crease(
         kind=kind,
@@ -284,9 +285,7 @@ def _wrinkle(
         heading=float(heading),
         length=float(min(length, 0.9)),
         turn=tuple((_remember(q[7:]) * priors.WRINKLE_TURN * float(traits["waviness"])).tolist()),
-        depth=float(
-            min(1.0, field.depth * float(traits["wrinkle_depth"]) * np.exp(priors.WRINKLE_DEPTH_SD * q[5]))
-        ),
+        depth=float(min(1.0, stature * field.depth * deep * np.exp(priors.WRINKLE_DEPTH_SD * q[5]))),
         width=float(width * np.exp(spread * q[6])),
         wave=float(6.28 * r[1]),
         gap=float(0.2 + 0.6 * r[2] / 0.15) if r[2] < 0.15 else -1.0,

@@ -23,7 +23,7 @@ class Drawing:
 
 
 class Engine(Protocol):
-    """Draws captures of one identity. Each result depends on (identity, capture, view, size) and nothing else."""
+    """Draws captures of one identity; a result depends on identity, capture, view and size alone."""
 
     name: str
     checkpoint: str  # "" or the sha256 of the weights

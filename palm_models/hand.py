@@ -1,4 +1,4 @@
-"""Hand geometry: skeleton with 21 landmarks, its poses, its outline, and the way back from a pose to the resting hand."""
+"""Hand geometry: skeleton with 21 landmarks, poses, outline, and the way back to the resting hand."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from palm_models.controls import Value
 
 Array = NDArray[np.float64]
 
-# Mean of 271 hands as MediaPipe's Hand Landmarker sees them (right hand, palm side; origin between joints 5 and 17,
-# unit their distance, x towards the thumb, y towards the wrist). Statistics of many people, nobody's hand.
+# Mean of 271 hands as MediaPipe's Hand Landmarker sees them (right hand, palm side; origin between joints 5
+# and 17, unit their distance, x towards the thumb, y towards the wrist).
+# Statistics of many people, nobody's hand.
 MEAN_HAND = np.array([
     (-0.30, 1.30),
     (0.264, 1.20), (0.757, 0.833), (1.096, 0.483), (1.39, 0.22),
@@ -44,7 +45,8 @@ HEEL = 26  # a point in the ball of the little finger; 22 to 25: where the palm 
 WEB = 21  # a point between thumb and index finger, see _helpers
 # The palm as round-ended wedges: two joints (or helper points) and the radius at either.
 PALM = (
-    (22, 0, 0.185, 0.29), (23, 0, 0.19, 0.29), (24, 0, 0.185, 0.30), (25, HEEL, 0.15, 0.33), (HEEL, 0, 0.33, 0.35),
+    (22, 0, 0.185, 0.29), (23, 0, 0.19, 0.29), (24, 0, 0.185, 0.30),
+    (25, HEEL, 0.15, 0.33), (HEEL, 0, 0.33, 0.35),
     (22, 23, 0.18, 0.18), (23, 24, 0.18, 0.18), (24, 25, 0.17, 0.15),
     (2, 1, 0.165, 0.20), (WEB, 1, 0.24, 0.20), (WEB, 5, 0.24, 0.17), (WEB, 2, 0.22, 0.17), (1, 0, 0.20, 0.30),
 )  # fmt: skip
@@ -56,7 +58,8 @@ WRIST_BLEND = 0.12  # rounding where the forearm leaves the palm
 WEB_BLEND = 0.05  # rounding where a finger leaves the palm
 # Where the Hand Landmarker sees some joints of rendered hands, against the joints that carry their flesh.
 SEEN = {0: (0.02, -0.01), 1: (0.085, -0.07), 2: (0.05, -0.034), 3: (0.032, -0.004), 4: (0.02, -0.02),
-        5: (0.0, -0.026), 6: (0.0, -0.01), 8: (0.02, -0.01), 16: (0.0, 0.015), 17: (0.026, -0.036)}  # fmt: skip
+        5: (0.0, -0.026), 6: (0.0, -0.01), 8: (0.02, -0.01), 16: (0.0, 0.015),
+        17: (0.026, -0.036)}  # fmt: skip
 PALM_ROUND = 0.16  # width of the rounded border of the palm
 SKIN_BLEND = 0.035  # how softly skin passes from one bone to the next
 
@@ -181,8 +184,8 @@ class Body:
 def body(posed: Skeleton, skeleton: Skeleton, points: Array) -> Body:
     """Where each point of a posed hand lies on the resting hand.
 
-    Every bone carries its skin rigidly (stretched along the bone where it is foreshortened); between bones the
-    skin blends by distance, and of two fingers that touch, the nearer one is seen.
+    Every bone carries its skin rigidly (stretched along the bone where it is foreshortened); between bones
+    the skin blends by distance, and of two fingers that touch, the nearer one is seen.
     """
     palm = _smooth_min(palm_distance(posed, points), _forearm(posed, points), WRIST_BLEND)
     distance, finger = palm, np.zeros(palm.shape, np.intp)

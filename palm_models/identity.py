@@ -93,7 +93,7 @@ def make_identity(seed: int, subject: int, hand: Hand, controls: Mapping[str, An
     Raises ValueError for a control that does not exist or a value it cannot have.
     """
     if hand not in HANDS or subject < 0:
-        raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and 'left' or 'right'")
+        raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and left or right")
     common = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STAGE, subject)))
     own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STAGE, subject, HANDS.index(hand))))
     rho = np.array([prior.shared for prior in IDENTITY.values()])

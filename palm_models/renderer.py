@@ -1,4 +1,4 @@
-"""Renderer engine: identity and capture shaded straight to a photograph-like picture, without learned weights."""
+"""Renderer engine: identity and capture shaded straight to a picture, without learned weights."""
 
 from __future__ import annotations
 

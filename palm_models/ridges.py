@@ -13,9 +13,9 @@ ORIENTATIONS = 8
 def ridges(
     rng: np.random.Generator, shape: tuple[int, int], period: float, angle: float, curl: float
 ) -> Float:
-    """Oriented noise of unit variance: `period` in pixels, mean direction `angle` in degrees, turning by `curl` rad.
+    """Oriented noise of unit variance along a flow.
 
-    White noise through a bank of Gabor filters, each where the flow runs its way.
+    `period` in pixels, mean direction `angle` in degrees, turning by `curl` radians. White noise through a bank of Gabor filters, each where the flow runs its way.
     """
     noise = rng.standard_normal(shape, dtype=np.float32)
     flow = np.radians(angle) + upsample(rng.normal(0, curl, (4, 4)).astype(np.float32), shape)
@@ -70,7 +70,7 @@ def blotches(rng: np.random.Generator, shape: tuple[int, int], size: float) -> F
 
 
 def veins(rng: np.random.Generator, shape: tuple[int, int], size: float) -> Float:
-    """A net of soft branching lines, 0 to 1: the zero crossings of smooth noise; `size` of its cells in pixels."""
+    """A net of soft lines, 0 to 1: the zero crossings of smooth noise; `size` of its cells in pixels."""
     cells = tuple(max(4, int(np.ceil(n / size))) for n in shape)
     level = upsample(rng.standard_normal(cells, dtype=np.float32), shape)
     return np.asarray(np.exp(-((level / 0.16) ** 2)), np.float32)

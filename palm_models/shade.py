@@ -28,7 +28,7 @@ FADES = 6  # cells a side in which creases fade
 
 @dataclass(frozen=True)
 class Skin:
-    """Layers of a surface where a capture's pixels see them, weighted by how visible the capture makes them."""
+    """Layers of a surface where a capture's pixels see them, as visible as the capture makes them."""
 
     creases: Float  # depth of principal creases (1 = deep)
     wrinkles: Float
@@ -38,7 +38,7 @@ class Skin:
 
 
 def lay(surface: Surface, warp: Warp, identity: Identity, capture: Capture) -> Skin:
-    """Takes the surface's layers to the capture's pixels and makes them as visible as stretched skin shows them."""
+    """The surface's layers at the capture's pixels, as visible as stretched skin shows them."""
     at = [((warp.resting[..., k] - surface.origin[k]) * surface.density).astype(np.float32) for k in (0, 1)]
     lines, texture, colour = (
         cv2.remap(layer, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
@@ -65,7 +65,7 @@ def lay(surface: Surface, warp: Warp, identity: Identity, capture: Capture) -> S
 
 
 def wrinkle_gains(capture: Capture) -> Float:
-    """How visible wrinkles of each direction are: stretch across a wrinkle closes it, stretch along it does not."""
+    """How visible wrinkles of each direction are: stretch across a wrinkle closes it, along it does not."""
     along = np.arange(DIRECTIONS) * 180 / DIRECTIONS
     across = np.sin(np.radians(along - capture.stretch_angle)) ** 2
     return np.asarray(1.3 - capture.stretch * (0.3 + 0.75 * across), np.float32)
@@ -137,7 +137,7 @@ def colour(skin: Skin, identity: Identity, capture: Capture) -> Float:
 
 
 def shade(skin: Skin, identity: Identity, capture: Capture) -> Float:
-    """Light that leaves the skin, linear (size, size, 3): a flat patch in neutral light shows the skin's own colour."""
+    """Linear light (size, size, 3) that leaves the skin: its own colour where it is flat in neutral light."""
     lit, shine = light(skin, capture)
     gloss = 0.06 * identity.sheen * (1 - capture.ambient)
     grey = light_colour(capture)

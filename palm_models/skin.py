@@ -1,4 +1,4 @@
-"""Skin colour: from the individual typology angle to linear sRGB, and what pigment, blood and scars do to it."""
+"""Skin colour: from the individual typology angle to linear sRGB, and what blood and scars do to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ WHITE = np.array([0.95047, 1.0, 1.08883])
 def tone_to_lab(tone: float, redness: float) -> Array:
     """CIELAB (3,) of skin with individual typology angle `tone` in degrees and a* = `redness`.
 
-    ITA = atan((L* - 50) / b*) (Chardon et al. 1991); b* peaks for medium skin (after Del Bino & Bernerd 2013).
+    ITA = atan((L* - 50) / b*) (Chardon et al. 1991); b* peaks for medium skin (after Del Bino & Bernerd
+    2013).
     """
     b = 9.0 + 12.0 * np.exp(-(((tone - 12.0) / 42.0) ** 2))
     return np.array([50.0 + b * np.tan(np.radians(tone)), redness, b])

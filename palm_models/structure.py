@@ -1,4 +1,4 @@
-"""Structure maps: what conditions a generator, drawn from one identity under one capture, deformation included."""
+"""Structure maps: what conditions a generator, drawn from one identity under one capture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from palm_models.capture import Capture
 from palm_models.frame import View
 from palm_models.identity import Identity
 from palm_models.renderer import scene
-from palm_models.shade import Skin, lay, lambert
+from palm_models.shade import Skin, lambert, lay
 from palm_models.surface import Surface, surface
 from palm_models.warp import warp
 

@@ -1,4 +1,4 @@
-"""Surface: what one hand's skin carries, drawn once an identity in resting coordinates as layers of relief and colour."""
+"""Surface: what one hand's skin carries, drawn once an identity as layers of relief and colour."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ VISIBLE = 0.42  # standard deviation of a line's profile as a share of its visib
 
 @dataclass(frozen=True)
 class Surface:
-    """Layers (h, w, 4) float32: `lines` = principal creases and wrinkles in three directions (1 = deep), `texture` =
-    mesh, ridges, grain, folds beside the creases; `colour` = blotches, veins, dark marks, pale marks."""
+    """Layers (h, w, 4) float32 in resting coordinates.
+
+    `lines` = principal creases and wrinkles in three directions (1 = deep), `texture` = mesh, ridges, grain,
+    folds beside the creases; `colour` = blotches, veins, dark marks, pale marks.
+    """
 
     lines: Float
     texture: Float
@@ -88,7 +91,7 @@ class Canvas:
 
 
 def draw_lines(creases: list[Crease], canvas: Canvas, points: int) -> Float:
-    """Creases as soft lines: grouped by width, drawn thin, then blurred to their width; shallow ones first."""
+    """Creases as soft lines: grouped by width, drawn thin, blurred to their width; shallow ones first."""
     if not creases:
         return canvas.blank()
     bins: dict[int, Float] = {}

@@ -1,4 +1,4 @@
-"""The way from a pixel of a view to the resting hand: placement, tilt, skin deformation and pose, undone in turn."""
+"""The way from a pixel to the resting hand: placement, tilt, skin deformation and pose undone in turn."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ SOFT_SPOTS = ((0.42, 0.55, 1.0), (0.0, -0.15, 0.5), (-0.45, 0.6, 0.4))  # x, y, 
 
 @dataclass(frozen=True)
 class Warp:
-    """Per pixel (size, size): resting coordinates (…, 2), signed distance to the outline (palm widths, negative
-    inside), finger number, roundness; landmarks (21, 2) in pixels; pixels a palm width; `mirror` for a left hand."""
+    """The geometry of one capture in one view.
+
+    Per pixel (size, size): resting coordinates (…, 2), signed distance to the outline (palm widths, negative
+    inside), finger number, roundness. Landmarks (21, 2) in pixels; `scale` in pixels a palm width; `mirror`
+    for a left hand.
+    """
 
     resting: Float
     distance: Float
@@ -77,8 +81,10 @@ def _assemble(parts: Body, points: Float, matrix: Array, size: int, mirror: bool
 
 
 def _refine(coarse: Float, size: int) -> Float:
-    """A grid (n, n, c) stretched over (size, size), smooth to its first derivative and exact: OpenCV's warps round
-    positions to 1/32, which shows as a net in shading."""
+    """A grid (n, n, c) stretched over (size, size), smooth to its first derivative.
+
+    Exact, because OpenCV's warps round positions to 1/32, which shows as a net in shading.
+    """
     weights = _catmull_rom(coarse.shape[0], size)
     return np.asarray(
         np.einsum("ab,bdc->adc", weights, np.einsum("ef,bfc->bec", weights, coarse)), np.float32
@@ -129,14 +135,13 @@ def _deform(points: Array, skin: Skin) -> Array:
 
 
 def _tilt(capture: Capture, mirror: bool) -> Array:
-    """Homography of the palm's plane turned about both axes and seen by a pinhole; a left hand is mirrored first."""
+    """Homography of the palm's plane, turned about both axes and seen by a pinhole; mirrors a left hand."""
     a, b = np.radians(capture.tilt_x), np.radians(capture.tilt_y)
     turn_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     turn_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
     turn = turn_y @ turn_x
-    flip = np.diag([-1.0 if mirror else 1.0, 1.0, 1.0])
-    return np.asarray(np.vstack([turn[0, [0, 1]], turn[1, [0, 1]], turn[2, [0, 1]] / CAMERA]) @ np.eye(2, 3) @ flip
-                      + np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1.0]]))  # fmt: skip
+    plane = turn[:, :2] * (-1.0 if mirror else 1.0, 1.0) / np.array([[1.0], [1.0], [CAMERA]])
+    return np.hstack([plane, [[0.0], [0.0], [1.0]]])
 
 
 def _project(matrix: Array, points: Array) -> Array:
@@ -145,7 +150,7 @@ def _project(matrix: Array, points: Array) -> Array:
 
 
 def _misplace(frame: Array, capture: Capture, size: int, share: float) -> Array:
-    """The frame as a detector would have placed it: turned, scaled and shifted about the centre of the view."""
+    """The frame as a detector would have placed it: turned, scaled and shifted about the view's centre."""
     angle = np.radians(capture.rotation * share)
     factor = 1 + (capture.scale - 1) * share
     c, s = factor * np.cos(angle), factor * np.sin(angle)

@@ -13,8 +13,10 @@ from palm_models.renderer import RendererEngine
 from palm_models.skin import linear_to_lab, tone_to_lab, typology_angle
 
 NEUTRAL = {
-    "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0, "jpeg": 100.0,
-    "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85, "light_elevation": 80.0, "sharpening": 0.0,
+    "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0,
+    "jpeg": 100.0,
+    "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85, "light_elevation": 80.0,
+    "sharpening": 0.0,
     "motion": 0.0, "metering": 0.0, "shift_x": 0.0, "shift_y": 0.0, "scale": 1.0, "rotation": 0.0,
 }  # fmt: skip
 
@@ -47,7 +49,8 @@ def test_another_process_draws_the_same_bytes() -> None:
     code = (
         "from hashlib import sha256; from palm_models.identity import make_identity;"
         "from palm_models.capture import make_capture; from palm_models.renderer import RendererEngine;"
-        "d = RendererEngine().draw(make_identity(1, 4, 'left'), [make_capture(1, 4, 'left', 1)], 'palm', 128)[0];"
+        "i, c = make_identity(1, 4, 'left'), make_capture(1, 4, 'left', 1);"
+        "d = RendererEngine().draw(i, [c], 'palm', 128)[0];"
         "print(sha256(d.image.tobytes() + d.landmarks.tobytes()).hexdigest())"
     )
     out = subprocess.run(
