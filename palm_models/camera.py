@@ -23,8 +23,10 @@ ENCODED = _encode_table()  # sRGB transfer function (IEC 61966-2-1)
 
 
 def photograph(light: Float, capture: Capture, scale: float | None = None) -> NDArray[np.uint8]:
-    """Linear light (size, size, 3) as the camera stores it, uint8 RGB; `scale` in pixels a palm width, by default
-    that of a view `palm`."""
+    """Linear light (size, size, 3) as the camera stores it, uint8 RGB.
+
+    `scale` in pixels a palm width, by default that of a view `palm`.
+    """
     unit = light.shape[0] / 128 if scale is None else scale / PALM_128
     soft = _blur(light * np.float32(2.0**capture.exposure), capture, unit)
     picture = ENCODED[np.clip(soft * (STEPS - 1), 0, STEPS - 1).astype(np.int32)]

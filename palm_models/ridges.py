@@ -15,7 +15,8 @@ def ridges(
 ) -> Float:
     """Oriented noise of unit variance along a flow.
 
-    `period` in pixels, mean direction `angle` in degrees, turning by `curl` radians. White noise through a bank of Gabor filters, each where the flow runs its way.
+    `period` in pixels, mean direction `angle` in degrees, turning by `curl` radians: white noise through a
+    bank of Gabor filters, each where the flow runs its way.
     """
     noise = rng.standard_normal(shape, dtype=np.float32)
     flow = np.radians(angle) + upsample(rng.normal(0, curl, (4, 4)).astype(np.float32), shape)
