@@ -57,9 +57,9 @@ WRIST = (-0.08, 0.30, 0.41)  # middle of the wrist against the joints 0 and 1, a
 WRIST_BLEND = 0.12  # rounding where the forearm leaves the palm
 WEB_BLEND = 0.05  # rounding where a finger leaves the palm
 # Where the Hand Landmarker sees some joints of rendered hands, against the joints that carry their flesh.
-SEEN = {0: (0.02, -0.01), 1: (0.085, -0.07), 2: (0.05, -0.034), 3: (0.032, -0.004), 4: (0.02, -0.02),
-        5: (0.0, -0.026), 6: (0.0, -0.01), 8: (0.02, -0.01), 16: (0.0, 0.015),
-        17: (0.026, -0.036)}  # fmt: skip
+SEEN = {0: (0.02, -0.01), 1: (0.055, -0.055), 2: (0.035, -0.026), 3: (0.032, -0.004), 4: (0.02, -0.01),
+        5: (0.014, -0.03), 6: (0.0, -0.01), 8: (0.02, -0.01), 9: (0.008, -0.024), 13: (0.004, -0.02),
+        16: (0.0, 0.015), 17: (0.02, -0.02)}  # fmt: skip
 PALM_ROUND = 0.16  # width of the rounded border of the palm
 SKIN_BLEND = 0.035  # how softly skin passes from one bone to the next
 
