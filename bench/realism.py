@@ -17,8 +17,10 @@ from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 LEVELS, PATCH, PATCHES, DIRECTIONS = 4, 7, 128, 256
-# Captures like the photographs': one good camera, no infrared, skin tones of the data set's people.
-STUDIO: Mapping[str, Any] = {"infrared": False, "noise": 1.0, "jpeg": 98.0, "motion": 0.0, "defocus": 0.4}
+# Captures like the photographs': large, clean pictures scaled down, of people of about their skin tones.
+STUDIO: Mapping[str, Any] = {
+    "infrared": False, "noise": 0.3, "jpeg": 98.0, "motion": 0.0, "defocus": 0.4, "sharpening": 0.0,
+}  # fmt: skip
 PEOPLE: Mapping[str, Any] = {"skin_tone": {"mean": -5.0, "sd": 14.0}}
 
 
