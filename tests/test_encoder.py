@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from palm_models.capture import make_capture
 from palm_models.encoder import CONFIG, WEIGHTS, Encoder, EncoderConfig, Training, augment, to_grey, train
+from palm_models.identity import make_identity
+from palm_models.renderer import RendererEngine
 
 TINY = EncoderConfig(size=32, width=8, dim=16)
 
@@ -81,3 +86,16 @@ def test_bad_training_sets_are_refused() -> None:
         train(pictures, labels * 0, Training(steps=1), TINY)
     with pytest.raises(ValueError, match="to_grey"):
         train(to_grey(pictures, 16), labels, Training(steps=1), TINY)
+
+
+def test_shipped_weights_are_small_and_tell_two_hands_apart() -> None:
+    folder = Path(__file__).parents[1] / "palm_models" / "weights"
+    assert (folder / WEIGHTS).stat().st_size < 8_000_000
+    encoder = Encoder.load(folder)
+    engine, vectors = RendererEngine(), []
+    for subject in (9001, 9002):
+        shots = [make_capture(1, subject, "left", c) for c in range(3)]
+        drawings = engine.draw(make_identity(1, subject, "left"), shots, "palm", 128)
+        vectors.append(encoder.embed(np.stack([d.image for d in drawings])))
+    own = np.mean([(v @ v.T)[np.triu_indices(3, 1)].mean() for v in vectors])
+    assert own > (vectors[0] @ vectors[1].T).mean() + 0.2
