@@ -128,3 +128,13 @@ def test_checkpoint_names_the_weights(engine: DiffusionEngine, folder: Path, tmp
     assert engine.checkpoint == checkpoint_digest(folder) and len(engine.checkpoint) == 64
     with pytest.raises(CheckpointError, match=r"config\.json"):
         DiffusionEngine(tmp_path)
+
+
+def test_shipped_weights_load_and_their_card_names_them() -> None:
+    weights = Path(__file__).parent.parent / "palm_models" / "weights"
+    engine = DiffusionEngine(weights, steps=1)
+    assert engine.checkpoint in (weights / "MODEL_CARD.md").read_text()
+    assert (weights / "model.safetensors").stat().st_size <= 16 << 20
+    image = engine.draw(IDENTITY, [capture(0, **CALM)], "palm", 128)[0].image
+    rendered = RendererEngine().draw(IDENTITY, [capture(0, **CALM)], "palm", 128)[0].image
+    assert 0.5 < np.corrcoef(image.ravel(), rendered.ravel())[0, 1] < 0.9999
