@@ -11,6 +11,7 @@ from bench.holdout import Pictures, held_out, real_palms
 from palm_models.extractor import crease_map
 
 SHIFT = 8  # px that a crease map may be moved to match
+COPY = 0.8  # similarity of crease maps from which two photographs are taken for one
 Features = NDArray[np.float32]
 
 
@@ -26,6 +27,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     asked = parser.parse_args()
     held, trained = real_palms(asked.aligned, held_out(asked.photographs))
+    copies = crease_similarity(held, trained) > COPY
+    held = held[~copies]
+    print(f"{copies.sum()} held-out photographs have a near copy among the training ones and are left out")
     stored = np.load(asked.generated)["x"]
     made = stored[np.linspace(0, len(stored) - 1, min(asked.count, len(stored))).astype(int)]
     print(f"{len(made)} generated, {len(held)} held-out, {len(trained)} training palms")
