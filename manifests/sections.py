@@ -160,7 +160,9 @@ class EngineOptions(Section):
         default=0.0, ge=0, lt=1, description="noise level below which the structure condition is let go"
     )
     device: str = Field(
-        default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="where the diffusion engine runs: cpu, cuda"
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?)$",
+        description="where the diffusion engine runs: cpu, cuda",
     )
     workers: int = Field(default=0, ge=0, description="processes that draw; 0 = one a core")
 

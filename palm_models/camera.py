@@ -12,6 +12,9 @@ Float = NDArray[np.float32]
 STEPS = 4096
 PALM_128 = 130.0  # pixels a palm width in a 128 × 128 view `palm`, whose pixels blur is given in
 MIDDLE = 0.56  # encoded grey about which contrast turns: that of medium skin
+SKIN = (float(np.log(0.2)), 0.36)  # mean and spread of log light that automatic levels aim at on skin
+FLOOR = 0.01  # linear light below which nothing is told apart
+GREY = np.array([0.25, 0.6, 0.15], np.float32)
 
 
 def _encode_table() -> Float:
@@ -22,13 +25,46 @@ def _encode_table() -> Float:
 ENCODED = _encode_table()  # sRGB transfer function (IEC 61966-2-1)
 
 
-def photograph(light: Float, capture: Capture, scale: float | None = None) -> NDArray[np.uint8]:
+def photograph(
+    light: Float, capture: Capture, scale: float | None = None, skin: Float | None = None
+) -> NDArray[np.uint8]:
     """Linear light (size, size, 3) as the camera stores it, uint8 RGB.
 
-    `scale` in pixels a palm width, by default that of a view `palm`.
+    `scale` in pixels a palm width, by default that of a view `palm`; `skin` (size, size) in [0, 1] says where
+    the automatic levels are read, by default everywhere.
     """
     unit = light.shape[0] / 128 if scale is None else scale / PALM_128
-    soft = _blur(light * np.float32(2.0**capture.exposure), capture, unit)
+    soft = _blur(light, capture, unit)
+    mean, spread = log_statistics(soft, skin)
+    aim = mean + capture.metering * (SKIN[0] - mean) + capture.exposure * np.log(2)
+    wide = spread ** (1 - capture.metering) * (SKIN[1] * capture.levels) ** capture.metering
+    return _store(_levelled(soft, skin, (aim, wide)), capture, unit)
+
+
+def develop(light: Float, capture: Capture, scale: float, skin: Float) -> NDArray[np.uint8]:
+    """Linear light whose exposure and levels are final, as the rest of the capture's camera stores it."""
+    unit = scale / PALM_128
+    soft = _levelled(_blur(light, capture, unit), skin, log_statistics(light, skin))
+    return _store(soft, capture, unit)
+
+
+def log_statistics(light: Float, skin: Float | None) -> tuple[float, float]:
+    """Mean and standard deviation of the logarithm of linear light on the skin."""
+    grey = np.log(light @ GREY + FLOOR)
+    mean = float(np.average(grey, weights=skin))
+    return mean, float(np.average((grey - mean) ** 2, weights=skin)) ** 0.5 + 1e-3
+
+
+def _levelled(light: Float, skin: Float | None, aim: tuple[float, float]) -> Float:
+    """The light with this mean and spread of its logarithm on the skin, as automatic levels leave it."""
+    mean, spread = log_statistics(light, skin)
+    grey = np.log(light @ GREY + FLOOR)
+    gain = (grey - mean) * (aim[1] / spread - 1) + (aim[0] - mean)
+    return np.asarray(np.minimum(light * np.exp(np.clip(gain, -4, 4))[..., None], 1), np.float32)
+
+
+def _store(soft: Float, capture: Capture, unit: float) -> NDArray[np.uint8]:
+    """Tone curve, saturation, sharpening, noise and JPEG; `unit`: what a pixel of a 128 px palm is here."""
     picture = ENCODED[np.clip(soft * (STEPS - 1), 0, STEPS - 1).astype(np.int32)]
     picture = (picture - MIDDLE) * np.float32(capture.contrast) + MIDDLE
     picture = _saturate(picture, 0.0 if capture.infrared else capture.saturation)
@@ -80,4 +116,4 @@ def _compress(picture: NDArray[np.uint8], quality: float) -> NDArray[np.uint8]:
     done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     if not done:
         raise RuntimeError("OpenCV could not encode a JPEG: run `palmforge doctor`")
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8).copy()
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()

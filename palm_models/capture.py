@@ -67,6 +67,7 @@ class Capture:
     sleeve: bool
     sleeve_tone: float
     metering: float
+    levels: float
     skin_seed: int
     light_seed: int
     noise_seed: int

@@ -108,8 +108,8 @@ def _keep_inside(creases: list[Crease], skeleton: Skeleton) -> tuple[Crease, ...
     kept: list[Crease] = []
     for _ in range(CUTS):  # a cut crease runs slightly differently, so look at it again
         points = trace(creases, CHECKED)
-        inside = palm_distance(skeleton, points) < -PALM_RIM
-        whole = inside.all(axis=1)
+        inside = np.asarray(palm_distance(skeleton, points) < -PALM_RIM)
+        whole = [bool(run.all()) for run in inside]
         kept += [crease for crease, good in zip(creases, whole, strict=True) if good]
         cuts = [_cut_to(c, p, i) for c, p, i in zip(creases, points, inside, strict=True) if not i.all()]
         creases = [cut for cut in cuts if cut]

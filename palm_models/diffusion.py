@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palm_models.camera import photograph
+from palm_models.camera import develop, photograph
 from palm_models.capture import Capture
 from palm_models.checkpoint import load_checkpoint
 from palm_models.condition import Condition, condition, ground, to_detail, to_picture
@@ -20,7 +20,7 @@ from palm_models.engine import Drawing
 from palm_models.frame import View
 from palm_models.identity import HANDS, Identity
 from palm_models.network import pack, without_lines
-from palm_models.renderer import scene
+from palm_models.renderer import covered, scene
 from palm_models.sampler import Denoise, guided, multistep, released, time_steps
 from palm_models.shade import lay
 from palm_models.surface import Surface, surface
@@ -136,7 +136,7 @@ def _scene(
 ) -> _Scene:
     seen = warp(identity, capture, view, side)
     light = scene(lay(drawn, seen, identity, capture), seen, identity, capture)
-    rendered = photograph(light, _without_camera(capture), seen.scale)
+    rendered = photograph(light, _without_camera(capture), seen.scale, covered(seen))
     told = condition(rendered, seen.landmarks, view)
     return _Scene(rendered, seen, told, capture_noise(tile, capture, seen, view))
 
@@ -144,9 +144,11 @@ def _scene(
 def _finish(scene: _Scene, skin: NDArray[np.uint8], capture: Capture, size: int) -> Drawing:
     """Sampled skin on the rendered background, at the asked size, as the capture's camera stores it."""
     seen, factor = scene.seen, size / len(skin)
-    inside = np.clip(0.5 - seen.distance * seen.scale, 0, 1)[..., None]
+    cover = covered(seen)
+    inside = cover[..., None]
     picture = (inside * skin + (1 - inside) * scene.rendered + 0.5).astype(np.uint8)
-    stored = _develop(_resize(picture, size), capture, seen.scale * factor)
+    hand = np.asarray(cv2.resize(cover, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    stored = _develop(_resize(picture, size), capture, seen.scale * factor, hand)
     return Drawing(stored, np.asarray((seen.landmarks + 0.5) * factor - 0.5, np.float32))
 
 
@@ -155,11 +157,13 @@ def _without_camera(capture: Capture) -> Capture:
     return replace(capture, defocus=SHARP, motion=0.0, sharpening=0.0, noise=0.0, jpeg=100.0)
 
 
-def _develop(picture: NDArray[np.uint8], capture: Capture, scale: float) -> NDArray[np.uint8]:
+def _develop(
+    picture: NDArray[np.uint8], capture: Capture, scale: float, skin: NDArray[np.float32]
+) -> NDArray[np.uint8]:
     """What the capture's camera makes of a perfect picture; exposure and tones are in it already."""
     blur = max(0.05, capture.defocus**2 - SHARP**2) ** 0.5
-    done = replace(capture, exposure=0.0, contrast=1.0, saturation=1.0, defocus=blur)
-    return photograph(_linear()[picture], done, scale)
+    done = replace(capture, contrast=1.0, saturation=1.0, defocus=blur)
+    return develop(_linear()[picture], done, scale, skin)
 
 
 def _linear() -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ IDENTITY: dict[str, Prior] = {
     "mottle_size": uniform("size of blotches", 0.05, 0.14, shared=0.8),
     "veins": lognormal("visibility of veins", 0.25, 0.8, 0.0, 2.0, shared=0.9),
     "sheen": lognormal("oiliness of the skin: strength of its highlights", 0.5, 0.7, 0.0, 3.0, shared=0.8),
-    "crease_pigment": lognormal("how much darker creases are than skin", 1.25, 0.35, 0.2, 3.0, shared=0.95),
+    "crease_pigment": lognormal("how much darker creases are than skin", 1.6, 0.35, 0.2, 3.0, shared=0.95),
     "grain": lognormal("depth of fine isotropic skin grain", 1.0, 0.4, 0.1, 3.0, shared=0.9),
     # ridges
     "ridge_depth": lognormal("depth of the friction ridges", 0.9, 0.38, 0.1, 4.0, shared=0.9),
@@ -36,14 +36,14 @@ IDENTITY: dict[str, Prior] = {
     "ridge_angle": normal("mean direction of ridges, degrees", 0.0, 35.0, -90.0, 90.0, shared=0.5),
     "ridge_curl": lognormal("how much the ridge flow turns over the palm", 0.7, 0.35, 0.1, 2.0, shared=0.5),
     # creases
-    "principal_depth": lognormal("depth of the principal creases", 1.0, 0.25, 0.4, 2.0, shared=0.9),
-    "principal_width": lognormal("width of the principal creases", 0.020, 0.28, 0.008, 0.04, shared=0.9),
+    "principal_depth": lognormal("depth of the principal creases", 1.25, 0.25, 0.4, 2.5, shared=0.9),
+    "principal_width": lognormal("width of the principal creases", 0.023, 0.28, 0.008, 0.04, shared=0.9),
     "waviness": lognormal("how much creases wander", 1.0, 0.35, 0.2, 3.0, shared=0.7),
     "chaining": lognormal("how much principal creases split into strands", 0.6, 0.6, 0.0, 2.5, shared=0.8),
     "simian": chance("heart and head crease are one", 0.04, shared=0.6),
     "branches": count("side branches of the principal creases", 9.0, 30, shared=0.7),
-    "wrinkles": count("wrinkles beside the principal creases", 100.0, 200, shared=0.8),
-    "wrinkle_depth": lognormal("median depth of wrinkles", 0.45, 0.35, 0.1, 1.0, shared=0.9),
+    "wrinkles": count("wrinkles beside the principal creases", 60.0, 200, shared=0.8),
+    "wrinkle_depth": lognormal("median depth of wrinkles", 0.75, 0.35, 0.1, 2.0, shared=0.9),
     "wrinkle_length": lognormal("median length of wrinkles", 0.25, 0.25, 0.08, 0.4, shared=0.8),
     "wrinkle_disorder": uniform(
         "spread of wrinkle directions about the dominant ones, degrees", 6.0, 28.0, shared=0.6
@@ -71,10 +71,10 @@ CAPTURE: dict[str, Prior] = {
     "thumb": normal("thumb abduction added to the resting hand, degrees", 0.0, 9.0, -28.0, 22.0),
     "bend": lognormal("bend of the fingers towards the camera, degrees", 10.0, 0.5, 0.0, 40.0),
     # skin
-    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.014, 0.4, 0.0, 0.05),
+    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.009, 0.4, 0.0, 0.05),
     "stretch": uniform("stretch of the skin: 0 loose with deep wrinkles, 1 taut with closed ones", 0.0, 1.0),
     "stretch_angle": uniform("direction in which the skin is stretched, degrees", 0.0, 180.0),
-    "fading": lognormal("how unevenly creases show over the palm", 0.20, 0.5, 0.0, 1.0),
+    "fading": lognormal("how unevenly creases show over the palm", 0.08, 0.5, 0.0, 1.0),
     "principal_gain": lognormal("visibility of the principal creases, as a factor", 1.0, 0.2, 0.4, 1.8),
     "texture_gain": lognormal("visibility of ridges and grain, as a factor", 0.9, 0.38, 0.0, 3.0),
     "flush": normal("blood in the skin: added CIELAB a*", 0.0, 2.0, -6.0, 8.0),
@@ -87,10 +87,10 @@ CAPTURE: dict[str, Prior] = {
     "tint": normal("colour of the light: negative green, positive magenta", 0.0, 0.25, -1.0, 1.0),
     "infrared": chance("taken in near infrared light: grey, with veins", 0.06),
     # camera
-    "exposure": normal("exposure, in stops", 0.0, 0.25, -1.5, 1.2),
+    "exposure": normal("exposure, in stops", 0.0, 0.6, -2.0, 1.6),
     "contrast": normal("contrast of the tone curve, as a factor", 1.0, 0.14, 0.6, 1.5),
     "saturation": normal("saturation, as a factor", 1.0, 0.14, 0.0, 1.6),
-    "defocus": lognormal("defocus, standard deviation in pixels", 1.2, 0.5, 0.25, 3.0),
+    "defocus": lognormal("defocus, standard deviation in pixels", 1.9, 0.35, 0.25, 4.0),
     "motion": lognormal("motion blur, length in pixels", 0.5, 0.8, 0.0, 5.0),
     "motion_angle": uniform("direction of the motion blur, degrees", 0.0, 180.0),
     "sharpening": uniform("strength of the camera's sharpening", 0.0, 0.8),
@@ -107,9 +107,8 @@ CAPTURE: dict[str, Prior] = {
     "bracelet": choice("what is worn at the wrist", none=8.0, bracelet=1.0, watch=1.0),
     "sleeve": chance("a sleeve covers the forearm", 0.35),
     "sleeve_tone": uniform("lightness of the sleeve, 0 to 1", 0.03, 0.95),
-    "metering": Prior(
-        "how far automatic exposure evens out dark and light skin", "normal", 0.8, 0.15, 0.0, 1.0
-    ),
+    "metering": normal("how far the camera's automatic levels even out light and skin", 0.92, 0.08, 0.0, 1.0),
+    "levels": lognormal("contrast that the automatic levels aim at, as a factor", 1.0, 0.35, 0.2, 4.0),
 }
 
 

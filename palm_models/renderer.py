@@ -20,7 +20,6 @@ from palm_models.surface import Surface, surface
 from palm_models.warp import Warp, warp
 
 Float = NDArray[np.float32]
-MIDDLE_GREY = 0.27  # linear light of skin in a well exposed photograph
 
 
 class RendererEngine:
@@ -39,25 +38,29 @@ def render(drawn: Surface, identity: Identity, capture: Capture, view: View, siz
     """One capture of a surface already drawn."""
     seen = warp(identity, capture, view, size)
     skin = lay(drawn, seen, identity, capture)
-    return Drawing(photograph(scene(skin, seen, identity, capture), capture, seen.scale), seen.landmarks)
+    light = scene(skin, seen, identity, capture)
+    return Drawing(photograph(light, capture, seen.scale, covered(seen)), seen.landmarks)
 
 
 def scene(skin: Skin, seen: Warp, identity: Identity, capture: Capture) -> Float:
     """Linear light of the whole picture: the hand before its background."""
     hand = shade(skin, identity, capture)
-    if float(seen.distance.max()) < -0.02:
-        return hand * metered(hand, None, capture)
-    cover = np.clip(0.5 - seen.distance * seen.scale, 0, 1)[..., None]
+    if fills(seen):
+        return hand
+    cover = covered(seen)[..., None]
     rim = 0.72 + 0.28 * np.sqrt(seen.crest)[..., None]
     whole = cover * rim * hand + (1 - cover) * background(capture, seen)
-    whole = wear(whole, seen, identity, capture)
-    return np.asarray(whole * metered(hand, cover[..., 0], capture), np.float32)
+    return np.asarray(wear(whole, seen, identity, capture), np.float32)
 
 
-def metered(hand: Float, cover: Float | None, capture: Capture) -> np.float32:
-    """Gain of the camera's automatic exposure, which brings the hand's mean light towards a middle grey."""
-    mean = float(np.average(hand.mean(axis=2), weights=cover))
-    return np.float32((MIDDLE_GREY / max(mean, 1e-3)) ** capture.metering)
+def fills(seen: Warp) -> bool:
+    """True when nothing but the hand is in the picture."""
+    return float(seen.distance.max()) < -0.02
+
+
+def covered(seen: Warp) -> Float:
+    """Share of each pixel (size, size) that the hand covers, 0 to 1."""
+    return np.asarray(np.clip(0.5 - seen.distance * seen.scale, 0, 1), np.float32)
 
 
 cv2.setNumThreads(1)  # workers are processes: OpenCV's own threads would only compete with them

@@ -46,7 +46,8 @@ def mesh(
     for angle in angles:
         noise = rng.standard_normal(shape, dtype=np.float32)
         kernel = _gabor(period, np.radians(angle), reach=0.3, stretch=4.5)
-        lines = standard(cv2.filter2D(noise, -1, kernel, borderType=cv2.BORDER_REFLECT))
+        drawn = cv2.filter2D(noise, -1, kernel, borderType=cv2.BORDER_REFLECT)
+        lines = standard(np.asarray(drawn, np.float32))
         out = np.maximum(out, np.clip((lines - 0.6) / 1.6, 0, 1.2))
     return out
 

@@ -60,7 +60,7 @@ def lay(surface: Surface, warp: Warp, identity: Identity, capture: Capture) -> S
         wrinkles=wrinkles + 0.5 * net,
         height=((capture.texture_gain * fine - depth) * warp.scale).astype(np.float32),
         form=(form(warp, identity.mounds) * warp.scale).astype(np.float32),
-        colour=colour,
+        colour=np.asarray(colour, np.float32),
     )
 
 

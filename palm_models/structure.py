@@ -12,7 +12,7 @@ from palm_models.camera import photograph
 from palm_models.capture import Capture
 from palm_models.frame import View
 from palm_models.identity import Identity
-from palm_models.renderer import scene
+from palm_models.renderer import covered, scene
 from palm_models.shade import Skin, lambert, lay
 from palm_models.surface import Surface, surface
 from palm_models.warp import warp
@@ -42,7 +42,7 @@ def structure(
     mask = seen.distance < 0
     return StructureMap(
         relief=np.where(mask, _relief(skin), 255).astype(np.uint8),
-        picture=photograph(scene(skin, seen, identity, capture), capture, seen.scale),
+        picture=photograph(scene(skin, seen, identity, capture), capture, seen.scale, covered(seen)),
         mask=mask,
         landmarks=seen.landmarks,
     )

@@ -154,7 +154,7 @@ def _wrinkles(identity: Identity, canvas: Canvas) -> list[Float]:
 def _wander(lines: Float, identity: Identity, canvas: Canvas, rng: np.random.Generator) -> Float:
     """Lines pushed aside by the grain of the skin they cross, as no drawn curve is."""
     h, w = canvas.shape
-    at = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    at = list(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)))
     for cell, share in ((0.14, 1.0), (0.05, 0.5)):
         cells = (int(h / (cell * canvas.density)) + 2, int(w / (cell * canvas.density)) + 2)
         push = WANDER * share * identity.waviness * canvas.density
@@ -202,10 +202,10 @@ def _marks(marks: tuple[Mark, ...], canvas: Canvas) -> list[Float]:
 def scar_lines(mark: Mark) -> list[Crease]:
     """A scar as a bent line, with short cross lines where it was sewn."""
     back = np.radians(mark.angle)
-    start = (mark.x - np.cos(back) * mark.size / 2, mark.y - np.sin(back) * mark.size / 2)
+    start = (mark.x - float(np.cos(back)) * mark.size / 2, mark.y - float(np.sin(back)) * mark.size / 2)
     turn = (mark.bend * 400,) * 5
     main = Crease(
-        "scar", *map(float, start), mark.angle, mark.size, turn, mark.strength, 0.028, from_start=0.3
+        "scar", start[0], start[1], mark.angle, mark.size, turn, mark.strength, 0.028, from_start=0.3
     )
     points = trace([main], 24)[0]
     cross = []

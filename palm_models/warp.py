@@ -56,7 +56,7 @@ def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
     steps = STEPS[view] if view == "palm" else max(STEPS[view], size // 2)
     ticks = np.linspace(0, size - 1, steps + 1)
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
-    plane = _project(np.linalg.inv(matrix), grid)
+    plane = _project(np.asarray(np.linalg.inv(matrix), np.float64), grid)
     plane = plane - skin.shift(plane)
     parts = body(posed, skeleton, plane)
     return _assemble(parts, transform(seen, frame), matrix, size, identity.hand == "left", posed)
