@@ -39,6 +39,13 @@ check: $(READY)  ## lint, formatting, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+PHOTOGRAPHS ?= ../shared/data/human-palm-images
+WEIGHTS ?= .palmforge/weights
+weights: $(READY)  ## train the shipped weights anew from PHOTOGRAPHS (a folder) into WEIGHTS
+	$(BIN)/palmforge align $(PHOTOGRAPHS) --out $(WEIGHTS)/aligned --size 192
+	$(BIN)/python -m bench.train_weights --photographs $(PHOTOGRAPHS) --aligned $(WEIGHTS)/aligned/aligned.parquet --out $(WEIGHTS)/diffusion
+	$(BIN)/python -m bench.encoder train --weights $(WEIGHTS)/encoder
+
 deploy: $(READY)  ## start a local Prefect server and worker, register every deployment
 	$(BIN)/palmforge deploy
 
@@ -50,4 +57,4 @@ clean:  ## remove what can be made again: work folder, caches (not out/)
 	rm -rf .palmforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-.PHONY: help setup dataset test check deploy lock clean
+.PHONY: help setup dataset test check weights deploy lock clean

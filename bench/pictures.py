@@ -8,11 +8,14 @@ import cv2
 import numpy as np
 
 from palm_models.capture import make_capture
+from palm_models.diffusion import DiffusionEngine
+from palm_models.engine import Engine
 from palm_models.frame import View
 from palm_models.identity import HANDS, make_identity
 from palm_models.renderer import RendererEngine
 
 SEED = 2
+WEIGHTS = Path("palm_models/weights")
 STEADY = {"infrared": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0,
           "warmth": 0.1, "tint": 0.0,
           "unevenness": 0.08, "background": "plain", "background_tone": 0.85, "metering": 0.6}  # fmt: skip
@@ -29,13 +32,13 @@ ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
 }  # fmt: skip
 
 
-def identities(view: View, size: int, captures: int = 8) -> np.ndarray:
+def identities(engine: Engine, view: View, size: int, captures: int = 8) -> np.ndarray:
     """One row of captures for each of 8 identities."""
     rows = []
     for subject in range(8):
         hand = HANDS[subject % 2]
         shots = [make_capture(SEED, subject, hand, k, {"infrared": False}) for k in range(captures)]
-        drawn = RendererEngine().draw(make_identity(SEED, subject, hand), shots, view, size)
+        drawn = engine.draw(make_identity(SEED, subject, hand), shots, view, size)
         rows.append(np.hstack([d.image for d in drawn]))
     return np.vstack(rows)
 
@@ -56,7 +59,12 @@ def main(out: str = "docs") -> None:
     """Writes all rows as JPEG."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"identities_palm": identities("palm", 128), "identities_hand": identities("hand", 160, 6)}
+    trained = DiffusionEngine(WEIGHTS)
+    pictures = {
+        "identities_palm": identities(trained, "palm", 128),
+        "identities_hand": identities(trained, "hand", 128),
+        "identities_palm_renderer": identities(RendererEngine(), "palm", 128),
+    }
     pictures |= {f"control_{name}": control(name, 192) for name in ROWS}
     for name, picture in pictures.items():
         path = folder / f"{name}.jpg"

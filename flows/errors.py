@@ -7,6 +7,7 @@ from manifests.recipe_errors import RecipeError
 from manifests.schema import SchemaError
 from manifests.survey import ShardError
 from palm_models.checkpoint import CheckpointError
+from palm_models.hand_model import HandModelError
 from tasks.augment import AugmentError
 from tasks.found import SourceError
 from tasks.lock import LockedError
@@ -16,6 +17,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     CheckpointError,
     DatasetError,
     DeployError,
+    HandModelError,
     LockedError,
     PublishError,
     RecipeError,

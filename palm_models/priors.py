@@ -87,7 +87,7 @@ CAPTURE: dict[str, Prior] = {
     "tint": normal("colour of the light: negative green, positive magenta", 0.0, 0.25, -1.0, 1.0),
     "infrared": chance("taken in near infrared light: grey, with veins", 0.06),
     # camera
-    "exposure": normal("exposure, in stops", 0.0, 0.6, -2.0, 1.6),
+    "exposure": normal("exposure, in stops", 0.0, 0.35, -2.0, 1.6),
     "contrast": normal("contrast of the tone curve, as a factor", 1.0, 0.14, 0.6, 1.5),
     "saturation": normal("saturation, as a factor", 1.0, 0.14, 0.0, 1.6),
     "defocus": lognormal("defocus, standard deviation in pixels", 1.9, 0.35, 0.25, 4.0),
@@ -108,7 +108,7 @@ CAPTURE: dict[str, Prior] = {
     "sleeve": chance("a sleeve covers the forearm", 0.35),
     "sleeve_tone": uniform("lightness of the sleeve, 0 to 1", 0.03, 0.95),
     "metering": normal("how far the camera's automatic levels even out light and skin", 0.92, 0.08, 0.0, 1.0),
-    "levels": lognormal("contrast that the automatic levels aim at, as a factor", 1.0, 0.35, 0.2, 4.0),
+    "levels": lognormal("contrast that the automatic levels aim at, as a factor", 1.0, 0.2, 0.2, 4.0),
 }
 
 
