@@ -1,5 +1,6 @@
 """Binds a recipe to the steps: each stage is named by a digest of all that determines it, and done once."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -90,7 +91,9 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     if recipe.train.checkpoint != "train":
         shipped = recipe.train.checkpoint == "shipped"
         path = WEIGHTS if shipped else Path(recipe.train.checkpoint)
-        return Done(path, checkpoint_digest(path), {"checkpoint": recipe.train.checkpoint})
+        learned = path / "source.json"  # what the weights were trained on, where they come with it
+        credit = json.loads(learned.read_text()) if learned.is_file() else {}
+        return Done(path, checkpoint_digest(path), {"checkpoint": recipe.train.checkpoint, **credit})
     from tasks.train import TrainSettings
     from tasks.train import train as step
 

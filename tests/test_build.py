@@ -108,3 +108,13 @@ def test_killed_in_the_middle_and_run_again_gives_the_same_dataset(tmp_path, wri
     wanted = shard_images(stages.generate(undisturbed, None, lambda done, total: None).shards)
     version = tmp_path / "out" / "cut" / (tmp_path / "out" / "cut" / "LATEST").read_text().strip()
     assert images(version) == wanted
+
+
+def test_rows_of_the_shipped_weights_credit_what_they_learned_from(write_recipe):
+    from tasks.publish import card_facts
+
+    recipe = load(write_recipe(engine={"name": "diffusion"}))
+    checkpoint = stages.train(recipe, None, lambda done, total: None)
+    facts = card_facts(recipe, checkpoint)
+    assert facts.source_dataset == "feyiamujo/human-palm-images" and "CC BY 4.0" in facts.source_license
+    assert facts.checkpoint == checkpoint.digest
