@@ -57,9 +57,12 @@ WRIST = (-0.08, 0.30, 0.41)  # middle of the wrist against the joints 0 and 1, a
 WRIST_BLEND = 0.12  # rounding where the forearm leaves the palm
 WEB_BLEND = 0.05  # rounding where a finger leaves the palm
 # Where the Hand Landmarker sees some joints of rendered hands, against the joints that carry their flesh.
-SEEN = {0: (0.02, -0.01), 1: (0.055, -0.055), 2: (0.035, -0.026), 3: (0.032, -0.004), 4: (0.02, -0.01),
-        5: (0.014, -0.03), 6: (0.0, -0.01), 8: (0.02, -0.01), 9: (0.008, -0.024), 13: (0.004, -0.02),
-        16: (0.0, 0.015), 17: (0.02, -0.02)}  # fmt: skip
+SEEN = {0: (0.092, 0.027), 1: (0.061, -0.014), 2: (0.014, 0.004), 3: (0.012, 0.012),
+        4: (0.007, 0.007), 5: (0.024, -0.025), 6: (0.016, -0.009), 7: (0.016, -0.01),
+        8: (0.014, -0.007), 9: (0.021, -0.016), 10: (0.013, 0.01), 11: (0.009, 0.02),
+        12: (0.004, 0.019), 13: (0.024, -0.021), 14: (0.001, 0.015), 15: (0.005, 0.024),
+        16: (0.005, 0.041), 17: (0.036, -0.024), 18: (0.016, 0.018), 19: (0.006, 0.023),
+        20: (-0.001, 0.026)}  # fmt: skip
 PALM_ROUND = 0.16  # width of the rounded border of the palm
 SKIN_BLEND = 0.035  # how softly skin passes from one bone to the next
 
