@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from flows.progress import progress
 from manifests.recipe import Recipe
 from tasks import publish as publishing

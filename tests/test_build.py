@@ -118,3 +118,11 @@ def test_rows_of_the_shipped_weights_credit_what_they_learned_from(write_recipe)
     facts = card_facts(recipe, checkpoint)
     assert facts.source_dataset == "feyiamujo/human-palm-images" and "CC BY 4.0" in facts.source_license
     assert facts.checkpoint == checkpoint.digest
+
+
+def test_a_source_that_is_not_there_is_one_clear_line_and_no_traceback(tmp_path, write_recipe):
+    source = {"kind": "folder", "path": str(tmp_path / "nowhere")}
+    running = run_cli(write_recipe(source=source), PREFECT_HOME=str(tmp_path / "prefect"))
+    output = running.communicate(timeout=300)[0].decode()
+    assert running.returncode == 1 and "error:" in output and "nowhere" in output
+    assert "Traceback" not in output
