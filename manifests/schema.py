@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  # rises when a column goes or changes its meaning, not when one is added
 METADATA_KEY = b"palmforge"  # Parquet key-value metadata: schema version, version, content, recipe digest
 PARAMETER_PREFIXES = ("identity_", "capture_")
 IDENTITY_ONLY = ("identity_parameters",)  # long; kept once an identity, in identities.parquet alone
@@ -57,6 +57,9 @@ COLUMNS = (
         "source_dataset", pa.string(), "", "photographs the engine learned from; null when there are none"
     ),
     Column("source_license", pa.string(), "", "licence of those photographs"),
+    Column("quality", pa.float32(), "", "0 to 1: how sharp, well exposed and unclipped; null if not judged"),
+    Column("identity_score", pa.float32(), "", "cosine to references of its identity; null if not judged"),
+    Column("leak_score", pa.float32(), "", "cosine to the nearest photograph at hand; null if not judged"),
     Column("dataset_version", pa.string(), "", "the version this row was published in"),
     Column("created_at", pa.string(), "ISO 8601", "when the version was made, UTC"),
 )
@@ -64,7 +67,8 @@ IMAGE_COLUMN = Column("image", IMAGE, "", "the encoded image (bytes) and its fil
 
 # The writer of a version sets these; every other column comes with the shards.
 WRITTEN = ("label", "split_label", "file_name", "shard", "row", "dataset_version", "created_at")
-OPTIONAL = ("augmentation", "source_dataset", "source_license")
+JUDGED = ("quality", "identity_score", "leak_score")  # by the gates; the first versions lack them
+OPTIONAL = ("augmentation", "source_dataset", "source_license", *JUDGED)
 REQUIRED = tuple(c.name for c in COLUMNS if c.name not in WRITTEN + OPTIONAL)
 
 IDENTITY_COLUMNS = ("identity_id", "label", "split_label", "subject_id", "hand", "split")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from manifests.layout import CHECKSUMS
 from manifests.publish import file_sha256
 from manifests.read import DatasetError, open_dataset
-from manifests.schema import SchemaError
+from manifests.schema import JUDGED, SchemaError
 from manifests.verify import verify
 from tests.fake_shards import make_shards, publish_shards
 
@@ -241,3 +241,10 @@ def test_a_version_wrong_everywhere_is_told_shortly(version):
     )
     text = str(verify(version))
     assert "and" in text.splitlines()[-1] and "more" in text and len(text.splitlines()) == 22
+
+
+def test_a_version_made_before_the_gates_still_verifies(version):
+    """Columns added later are absent from what was published earlier."""
+    for file in [version / "manifest.parquet", *(version / "data").glob("*.parquet")]:
+        rewrite(file, lambda table: table.drop_columns(list(JUDGED)))
+    assert verify(version).ok, str(verify(version))
