@@ -1,7 +1,7 @@
 """Draws shards of whole identities, in as many processes as asked for, and keeps those that are done."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -23,15 +23,20 @@ Progress = Callable[[int, int], None]
 
 
 def generate(
-    recipe: Recipe, work: Work, checkpoint: Path | None, checkpoint_digest: str, progress: Progress
+    recipe: Recipe,
+    work: Work,
+    checkpoint: Path | None,
+    checkpoint_digest: str,
+    progress: Progress,
+    asked: Iterable[PlannedShard] | None = None,
 ) -> list[Path]:
-    """Draw what is missing of the recipe's shards; returns the Parquet file of each, in plan order.
+    """Draw what is missing of the shards asked for, without these of the recipe's; returns their Parquet files.
 
     A worker that dies (out of memory, killed) costs its shard only: the rest is drawn, then it is tried
     once more in a fresh pool. Raises RuntimeError naming the shards that failed twice.
     """
     stage = work.stage("shards", generation_digest(recipe, checkpoint_digest))
-    planned = list(shards(recipe))
+    planned = list(shards(recipe) if asked is None else asked)
     done = sum(_stage_of(stage, s).is_done() for s in planned)
     progress(done, len(planned))
     for _ in range(2):
@@ -108,8 +113,9 @@ def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage
     writer: pq.ParquetWriter | None = None
     count = 0
     try:
-        for planned in shard.identities:
-            rows = [row_of(recipe, engine, s) for s in draw_identity(recipe, engine, planned, augmenter)]
+        for planned, captures in zip(shard.identities, shard.captures, strict=True):
+            samples = draw_identity(recipe, engine, planned, captures, augmenter)
+            rows = [row_of(recipe, engine, sample) for sample in samples]
             table = pa.Table.from_pylist(rows)
             writer = writer or pq.ParquetWriter(partial_file, table.schema, compression="zstd")
             writer.write_table(table.cast(writer.schema))

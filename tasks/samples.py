@@ -1,7 +1,7 @@
 """Draws the samples of one identity and turns each into its manifest row."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -42,16 +42,21 @@ class Sample:
 
 
 def draw_identity(
-    recipe: Recipe, engine: Engine, planned: PlannedIdentity, augmenter: Augmenter | None
+    recipe: Recipe,
+    engine: Engine,
+    planned: PlannedIdentity,
+    numbers: Sequence[int],
+    augmenter: Augmenter | None,
 ) -> Iterator[Sample]:
-    """Every capture of one identity in every view, each followed by its augmented copies."""
+    """The captures of one identity with these numbers in every view, each with its augmented copies."""
     size = recipe.dataset.size
     identity = make_identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
     make = partial(make_capture, recipe.seed, planned.subject, planned.hand, controls=recipe.capture)
-    captures = [make(capture=index) for index in range(recipe.dataset.captures)]
+    captures = [make(capture=number) for number in numbers]
     for view in recipe.dataset.views:
-        for index, drawing in enumerate(engine.draw(identity, captures, view, size)):
-            sample = Sample(planned, identity, index, captures[index], view, drawing)
+        drawings = engine.draw(identity, captures, view, size)
+        for number, capture, drawing in zip(numbers, captures, drawings, strict=True):
+            sample = Sample(planned, identity, number, capture, view, drawing)
             yield sample
             for copy in range(1, recipe.augment.copies + 1) if augmenter else ():
                 yield _augmented(recipe.seed, sample, copy, augmenter)
