@@ -30,7 +30,7 @@ def generate(
     progress: Progress,
     asked: Iterable[PlannedShard] | None = None,
 ) -> list[Path]:
-    """Draw what is missing of the shards asked for, without these of the recipe's; returns their Parquet files.
+    """Draw what is missing of the shards `asked` for (else the recipe's); returns their files in this order.
 
     A worker that dies (out of memory, killed) costs its shard only: the rest is drawn, then it is tried
     once more in a fresh pool. Raises RuntimeError naming the shards that failed twice.
