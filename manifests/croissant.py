@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 from manifests.card import CardFacts
-from manifests.layout import IDENTITIES, MANIFEST, SHARD_NAME
-from manifests.schema import COLUMNS, IMAGE, IMAGE_COLUMN, SCHEMA_VERSION
+from manifests.layout import IDENTITIES, MANIFEST, PAIRS, SHARD_NAME
+from manifests.schema import COLUMNS, IMAGE, IMAGE_COLUMN, PAIR_COLUMNS, SCHEMA_VERSION
 
 PARQUET = "application/x-parquet"  # what mlcroissant and Hugging Face know it by
-IMAGES, FILES = "images", "data-files"  # record set, file set
+IMAGES, FILES, COMPARISONS = "images", "data-files", "pairs"  # record set, file set, record set
 LANDMARK_COUNT = 21
 CONTEXT = {
     "@language": "en",
@@ -84,7 +84,7 @@ def describe(
         "rai:dataCollection": _collection(card),
         "rai:personalSensitiveInformation": "None: every identity is synthetic.",
         "distribution": [
-            *(_file_object(name, *checksums[name]) for name in (MANIFEST, IDENTITIES, *shards)),
+            *(_file_object(name, *checksums[name]) for name in (MANIFEST, IDENTITIES, PAIRS, *shards)),
             {
                 "@type": "cr:FileSet",
                 "@id": FILES,
@@ -94,7 +94,7 @@ def describe(
                 "includes": "data/*.parquet",
             },
         ],
-        "recordSet": [_record_set(parameters, card.parameters)],
+        "recordSet": [_record_set(parameters, card.parameters), _pairs()],
     }
 
 
@@ -117,6 +117,27 @@ def _file_object(name: str, sha256: str, size: int) -> dict[str, Any]:
         "contentSize": f"{size} B",
         "encodingFormat": PARQUET,
         "sha256": sha256,
+    }
+
+
+def _pairs() -> dict[str, Any]:
+    """The verification pairs, as records of their own."""
+    return {
+        "@type": "cr:RecordSet",
+        "@id": COMPARISONS,
+        "name": COMPARISONS,
+        "description": "one record a comparison: mated and non-mated pairs of images",
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{COMPARISONS}/{column.name}",
+                "name": column.name,
+                "description": column.meaning,
+                "dataType": _data_type(column.type),
+                "source": {"fileObject": {"@id": PAIRS}, "extract": {"column": column.name}},
+            }
+            for column in PAIR_COLUMNS
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 LATEST = "LATEST"
 MANIFEST = "manifest.parquet"
 IDENTITIES = "identities.parquet"
+PAIRS = "pairs.parquet"  # verification pairs of validation and test
 RECIPE = "recipe.toml"
 CARD = "README.md"
 CROISSANT = "croissant.json"

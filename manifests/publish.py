@@ -31,6 +31,7 @@ from manifests.layout import (
 )
 from manifests.schema import per_image, read_metadata
 from manifests.survey import Survey, survey
+from manifests.verification import write_pairs
 from manifests.write import write_tables
 
 
@@ -85,6 +86,7 @@ def publish(
             with atomic_directory(home / chosen, home / f"{BUILDING}{chosen}") as folder:
                 constants = _constants(card, chosen, created_at)
                 write_tables(shards, folder, found, constants, metadata)
+                write_pairs(folder, metadata)
                 (folder / RECIPE).write_text(recipe_toml, encoding="utf-8")
                 (folder / CARD).write_text(render_card(card, name, metadata, found), encoding="utf-8")
                 _add(folder, extras or {})

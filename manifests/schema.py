@@ -73,6 +73,13 @@ REQUIRED = tuple(c.name for c in COLUMNS if c.name not in WRITTEN + OPTIONAL)
 
 IDENTITY_COLUMNS = ("identity_id", "label", "split_label", "subject_id", "hand", "split")
 IMAGES = Column("images", pa.int64(), "", "images of the identity in the dataset")
+PAIR_COLUMNS = (
+    Column("sample_id_1", pa.string(), "", "an image"),
+    Column("sample_id_2", pa.string(), "", "the image it is compared with"),
+    Column("mated", pa.bool_(), "", "true for two captures of one identity, false for two subjects"),
+    Column("split", pa.string(), "", "validation or test; both images are in it"),
+    Column("view", pa.string(), "", "palm or hand; both images show it"),
+)
 
 # Few values, often repeated: worth a dictionary. Ids are what readers filter on: worth statistics.
 DICTIONARY = (
@@ -155,6 +162,11 @@ def identities_schema(parameters: Iterable[pa.Field], metadata: Mapping[str, Any
     """Schema of identities.parquet: one row an identity, with its parameters."""
     fields = [f for f in parameters if f.name.startswith("identity_")]
     return _schema([*_fields([*_named(*IDENTITY_COLUMNS, "identity_seed"), IMAGES]), *fields], metadata)
+
+
+def pairs_schema(metadata: Mapping[str, Any]) -> pa.Schema:
+    """Schema of pairs.parquet: one row a comparison of two images."""
+    return _schema(_fields(PAIR_COLUMNS), metadata)
 
 
 def _named(*names: str) -> list[Column]:

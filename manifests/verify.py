@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from manifests.findings import Findings
-from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, RECIPE
+from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE
 from manifests.publish import file_sha256
 from manifests.read import DatasetError, inside, version_folder
+from manifests.verification import check_pairs
 from manifests.verify_rows import check_rows
 
 CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
@@ -27,6 +28,12 @@ def verify(path: Path | str) -> Findings:
         check_rows(root, findings)
     except (ValueError, OSError, pa.ArrowException) as error:
         findings.add(f"{MANIFEST}: cannot be read: {error}")
+        return findings
+    try:
+        for problem in check_pairs(root) if (root / PAIRS).is_file() else ():
+            findings.add(problem)
+    except (KeyError, ValueError, OSError, pa.ArrowException) as error:
+        findings.add(f"{PAIRS}: cannot be read: {error}")
     return findings
 
 

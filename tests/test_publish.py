@@ -27,7 +27,15 @@ def test_a_version_has_all_its_files_and_latest_names_it(tmp_path):
     version = publish_shards(make_shards(tmp_path / "s"), tmp_path / "out", extras=extras)
     assert (tmp_path / "out/palms/LATEST").read_text() == f"{version.name}\n"
     assert names(version.path) == {
-        *("data", "manifest.parquet", "identities.parquet", "recipe.toml", "README.md", "SHA256SUMS"),
+        *(
+            "data",
+            "manifest.parquet",
+            "identities.parquet",
+            "pairs.parquet",
+            "recipe.toml",
+            "README.md",
+            "SHA256SUMS",
+        ),
         *("contact_sheet.png", "notes", "croissant.json"),
     }
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=version.path, check=True)

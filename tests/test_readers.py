@@ -165,7 +165,7 @@ def test_croissant(version, tmp_path):
     document = json.loads((version / "croissant.json").read_text())
     sums = {f["name"]: f["sha256"] for f in document["distribution"] if "sha256" in f}
     assert all(hashlib.sha256((version / name).read_bytes()).hexdigest() == s for name, s in sums.items())
-    assert len(sums) == 2 + len(list((version / "data").iterdir()))
+    assert len(sums) == 3 + len(list((version / "data").iterdir()))
 
 
 CARD = """
