@@ -1,0 +1,36 @@
+"""Diversity: how many different palms a set is worth, and how much of the real ones it covers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import pairwise_distances  # type: ignore[import-untyped]
+from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
+
+NEIGHBOURS = 5  # k of coverage and density, as Naeem et al. chose
+
+Vectors = NDArray[np.floating[Any]]
+
+
+def vendi(vectors: Vectors) -> float:
+    """Vendi score of unit vectors (n, d) under the cosine kernel: 1 (all alike) to min(n, d).
+
+    The exponential of the entropy of the eigenvalues of K/n (Friedman & Dieng 2023, eq. 2); those of
+    X'X/n are the same and fewer.
+    """
+    values = np.linalg.eigvalsh(np.asarray(vectors, np.float64).T @ vectors / len(vectors))
+    positive = values[values > 1e-12]
+    return float(np.exp(-(positive * np.log(positive)).sum()))
+
+
+def coverage(real: Vectors, made: Vectors, k: int = NEIGHBOURS) -> dict[str, float]:
+    """Coverage (0 to 1) and density of `made` (m, d) over `real` (n, d); Naeem et al. 2020, eqs. 4 and 5.
+
+    Coverage is the share of real palms with a made one nearer than their k-th real neighbour; density, how
+    many such neighbourhoods a made palm lies in over k. Raises ValueError when there are not more than k.
+    """
+    if len(real) <= k:
+        raise ValueError(f"coverage needs more than {k} real palms, there are {len(real)}")
+    radius = NearestNeighbors(n_neighbors=k + 1).fit(real).kneighbors(real)[0][:, -1]  # itself is the first
+    inside = pairwise_distances(real, made) < radius[:, None]
+    return {"coverage": float(inside.any(1).mean()), "density": float(inside.sum(0).mean() / k)}
