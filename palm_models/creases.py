@@ -201,12 +201,12 @@ def _remember(z: Array) -> Array:
 
 
 def _branches(traits: Mapping[str, Value], lines: list[Crease], rng: np.random.Generator) -> list[Crease]:
-    grown, paths = [], trace(lines)
+    grown, paths, shape = [], trace(lines), priors.BRANCH
     for _ in range(int(traits["branches"])):
         at_line = min(int(rng.random() * 4), len(lines) - 1)
         parent = lines[at_line]
         points = paths[at_line]
-        at = min(int(rng.beta(2.2, 1.2) * 47), 46)
+        at = min(int(rng.beta(*shape.place) * 47), 46)
         along = np.degrees(np.arctan2(*(points[at + 1] - points[at])[::-1]))
         side = 1 if rng.random() < 0.5 else -1
         grown.append(
@@ -214,11 +214,11 @@ def _branches(traits: Mapping[str, Value], lines: list[Crease], rng: np.random.G
                 kind="branch",
                 x=float(points[at, 0]),
                 y=float(points[at, 1]),
-                heading=float(along + side * rng.uniform(10, 42)),
-                length=float(rng.lognormal(np.log(0.17), 0.5)),
-                turn=tuple(_remember(rng.normal(0, 50, KNOTS) - side * 20).tolist()),
-                depth=float(parent.depth * rng.uniform(0.25, 0.75)),
-                width=float(parent.width * rng.uniform(0.5, 0.85)),
+                heading=float(along + side * rng.uniform(*shape.angle)),
+                length=float(rng.lognormal(np.log(shape.length[0]), shape.length[1])),
+                turn=tuple(_remember(rng.normal(0, shape.turn, KNOTS) - side * 20).tolist()),
+                depth=float(parent.depth * rng.uniform(*shape.depth)),
+                width=float(parent.width * rng.uniform(*shape.width)),
                 wave=float(rng.uniform(0, 6.28)),
                 from_start=0.8,
             )

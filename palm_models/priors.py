@@ -161,6 +161,21 @@ HAND_MEMORY = 0.55  # correlation of a principal crease between the two hands of
 
 
 @dataclass(frozen=True)
+class Branch:
+    """How side branches leave a principal crease; pairs are (low, high) unless said otherwise."""
+
+    place: tuple[float, float]  # beta distribution of the share of the parent's length
+    angle: tuple[float, float]  # degrees
+    length: tuple[float, float]  # median in palm widths, log-sd
+    turn: float  # sd, degrees a palm width
+    depth: tuple[float, float]  # share of the parent's
+    width: tuple[float, float]  # share of the parent's
+
+
+BRANCH = Branch((2.2, 1.2), (10, 42), (0.17, 0.5), 50.0, (0.25, 0.75), (0.5, 0.85))
+
+
+@dataclass(frozen=True)
 class Field:
     """Where a family of wrinkles lies on a right hand and which way it runs; (mean, sd) as in Line."""
 
