@@ -13,6 +13,7 @@ from palm_models.hand_model import HandModelError
 from tasks.augment import AugmentError
 from tasks.found import SourceError
 from tasks.lock import LockedError
+from tasks.runner import RunnerError
 
 EXPECTED: tuple[type[Exception], ...] = (
     AugmentError,
@@ -23,6 +24,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     LockedError,
     PublishError,
     RecipeError,
+    RunnerError,
     SchemaError,
     ShardError,
     SourceError,

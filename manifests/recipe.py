@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from manifests.recipe_errors import RecipeError, explain
 from manifests.sections import (
+    ENGINE_EXECUTION,
     Align,
     Augment,
     Controls,
@@ -22,7 +23,10 @@ from manifests.sections import (
     Train,
 )
 
-EXECUTION = ("out", "work", "align.workers", "engine.workers")  # where and how fast, never what
+EXECUTION = (  # where and how fast, never what
+    *("out", "work", "align.workers"),
+    *(f"engine.{option}" for option in ENGINE_EXECUTION),
+)
 
 
 class Leaf(NamedTuple):

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 View = Literal["palm", "hand"]
 Hand = Literal["left", "right"]
+ENGINE_EXECUTION = ("runner", "workers", "dask_address")  # who draws: changes no picture
 KAGGLE_HANDLE = r"^$|^[\w-]+/[\w.-]+/versions/[1-9]\d*$"
 
 
@@ -164,7 +165,15 @@ class EngineOptions(Section):
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description="where the diffusion engine runs: cpu, cuda",
     )
+    runner: Literal["local", "dask"] = Field(
+        default="local", description="who draws: local (processes of this machine) or dask"
+    )
     workers: int = Field(default=0, ge=0, description="processes that draw; 0 = one a core")
+    dask_address: str = Field(
+        default="",
+        pattern=r"^$|^[a-z]+://\S+$",
+        description="scheduler of runner dask, for example tcp://10.0.0.5:8786; empty = a local cluster",
+    )
 
 
 class Splits(Section):

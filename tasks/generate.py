@@ -1,12 +1,9 @@
 """Draws shards of whole identities, in as many processes as asked for, and keeps those that are done."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +11,8 @@ import pyarrow.parquet as pq
 from manifests.recipe import Recipe
 from palm_models.engine import Engine
 from tasks.augment import Augmenter
-from tasks.parallel import available_cores, die_with_parent
 from tasks.plan import PlannedShard, generation_digest, make_engine, shards
+from tasks.runner import RunnerError, Workers, run
 from tasks.samples import draw_identity, row_of
 from tasks.work import Stage, Work
 
@@ -32,22 +29,30 @@ def generate(
 ) -> list[Path]:
     """Draw what is missing of the shards `asked` for (else the recipe's); returns their files in this order.
 
-    A worker that dies (out of memory, killed) costs its shard only: the rest is drawn, then it is tried
-    once more in a fresh pool. Raises RuntimeError naming the shards that failed twice.
+    A worker that dies (out of memory, killed) costs its shard only: it is tried once more, and the rest is
+    drawn. Raises RunnerError naming the shards that failed twice, or when the workers cannot be reached.
     """
     stage = work.stage("shards", generation_digest(recipe, checkpoint_digest))
     planned = list(shards(recipe) if asked is None else asked)
-    done = sum(_stage_of(stage, s).is_done() for s in planned)
-    progress(done, len(planned))
-    for _ in range(2):
-        missing = [s for s in planned if not _stage_of(stage, s).is_done()]
-        if not missing:
-            break
-        _draw_all(recipe, checkpoint, stage, missing, lambda n: progress(n, len(planned)), len(planned))
-    failed = [s.name for s in planned if not _stage_of(stage, s).is_done()]
+    missing = [s for s in planned if not _stage_of(stage, s).is_done()]
+    finished, failed = len(planned) - len(missing), list[str]()
+    progress(finished, len(planned))
+    job = partial(_draw_in_worker, stage.path.absolute())
+    setup = partial(_set_up, recipe, checkpoint and checkpoint.absolute())
+    drawn = run(job, missing, setup=setup, workers=Workers.of(recipe), lost=lambda _: False)
+    for shard, whole in zip(missing, drawn, strict=True):
+        if not whole:
+            failed.append(shard.name)
+        elif not _stage_of(stage, shard).is_done():
+            raise RunnerError(
+                f"{shard.name} was drawn but is not in {stage.path}: "
+                "the Dask workers must see this same folder (a shared file system)"
+            )
+        finished += whole
+        progress(finished, len(planned))
     if failed:
         names = ", ".join(failed)
-        raise RuntimeError(f"shards {names} lost their worker twice: fewer engine.workers need less memory")
+        raise RunnerError(f"shards {names} lost their worker twice: fewer engine.workers need less memory")
     return [_file_of(stage, s) for s in planned]
 
 
@@ -59,49 +64,16 @@ def _file_of(stage: Stage, shard: PlannedShard) -> Path:
     return stage.path / shard.name / "shard.parquet"
 
 
-def _draw_all(
-    recipe: Recipe,
-    checkpoint: Path | None,
-    stage: Stage,
-    missing: Sequence[PlannedShard],
-    report: Callable[[int], None],
-    total: int,
-) -> None:
-    workers = min(recipe.engine.workers or available_cores(), len(missing))
-    finished = total - len(missing)
-    # Spawned, one thread each: forked torch hangs, and OpenMP threads of several processes fight for cores.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (recipe, checkpoint)) as pool:
-        jobs = [pool.submit(_draw_in_worker, shard, _stage_of(stage, shard).path) for shard in missing]
-        try:
-            for job in as_completed(jobs):
-                job.result()
-                finished += 1
-                report(finished)
-        except BrokenProcessPool:
-            return
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _set_up(recipe: Recipe, checkpoint: Path | None) -> tuple[Recipe, Engine]:
+    return recipe, make_engine(recipe, checkpoint)
 
 
-_worker: dict[str, Any] = {}
-
-
-def _start_worker(recipe: Recipe, checkpoint: Path | None) -> None:
-    import cv2
-
-    die_with_parent()
-    cv2.setNumThreads(1)
-    if recipe.engine.name != "renderer":
-        import torch
-
-        torch.set_num_threads(1)
-    _worker["recipe"], _worker["engine"] = recipe, make_engine(recipe, checkpoint)
-
-
-def _draw_in_worker(shard: PlannedShard, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_shard(_worker["recipe"], _worker["engine"], shard, Stage(folder))
+def _draw_in_worker(folder: Path, state: tuple[Recipe, Engine], shard: PlannedShard) -> bool:
+    stage = Stage(folder / shard.name)
+    if not stage.is_done():  # Dask asks again for what a dead worker had finished
+        stage.path.mkdir(parents=True, exist_ok=True)
+        draw_shard(*state, shard, stage)
+    return True
 
 
 def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage) -> None:

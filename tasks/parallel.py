@@ -32,15 +32,20 @@ def die_with_parent() -> None:
 
 
 def in_order(
-    function: Callable[[T], R], items: Iterable[T], workers: int, crashed: Callable[[T], R]
+    function: Callable[[T], R],
+    items: Iterable[T],
+    workers: int,
+    crashed: Callable[[T], R],
+    *,
+    apart: bool = False,
 ) -> Iterator[R]:
     """Results of `function` for each item, in the order of the items, on `workers` processes.
 
     An item whose process dies (a decoder's fault, the out-of-memory killer) gives `crashed(item)`; the items
-    that died with it are done again. An exception of `function` is raised here. With one worker, no process
-    is started.
+    that died with it are done again, and so is one that ran out of memory. Any other exception of `function`
+    is raised here. With one worker no process is started, unless the work must stay `apart` from this one.
     """
-    if workers <= 1:
+    if workers <= 1 and not apart:
         yield from map(function, items)
         return
     with _Pool(function, workers, crashed) as pool:
@@ -64,9 +69,9 @@ class _Pool(Generic[T, R]):
     def __enter__(self) -> "_Pool[T, R]":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         for pool in filter(None, (self.pool, self.single)):
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def submit(self, item: T) -> None:
         try:
@@ -82,6 +87,8 @@ class _Pool(Generic[T, R]):
                 return future.result()
             except BrokenProcessPool:
                 self._restart()
+            except MemoryError:
+                pass  # alone there may be enough
         return self._alone(item)
 
     def _restart(self) -> None:
@@ -94,7 +101,7 @@ class _Pool(Generic[T, R]):
         self.single = self.single or _spawn(1)
         try:
             return self.single.submit(self.function, item).result()
-        except BrokenProcessPool:
+        except (BrokenProcessPool, MemoryError):
             self.single.shutdown()
             self.single = None
             return self.crashed(item)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from manifests.recipe import Recipe
 from manifests.recipe_errors import RecipeError
+from manifests.sections import ENGINE_EXECUTION
 from manifests.split import split_of
 from palm_models.capture import make_capture
 from palm_models.frame import Hand
@@ -114,14 +115,15 @@ def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
 
 def engine_options(recipe: Recipe) -> dict[str, Any]:
     """The recipe's engine fields as the engine takes them."""
-    return recipe.engine.model_dump(exclude={"name", "workers"})
+    return recipe.engine.model_dump(exclude={"name", *ENGINE_EXECUTION})
 
 
 def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     """Names everything that determines the pictures of one identity, so not how many there are."""
     dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
+    engine = recipe.engine.model_dump(mode="json", exclude=set(ENGINE_EXECUTION))
     return digest_of(
-        recipe.seed, dataset, recipe.engine.model_dump(mode="json", exclude={"workers"}), recipe.identity,
+        recipe.seed, dataset, engine, recipe.identity,
         recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest,
         code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py"),
     )  # fmt: skip

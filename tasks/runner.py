@@ -1,0 +1,110 @@
+"""Runs one job over many items, on processes of this machine or on Dask, and survives a worker's death."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+from uuid import uuid4
+
+from manifests.recipe import Recipe
+from tasks.parallel import available_cores, in_order
+from tasks.work import code_digest
+
+S = TypeVar("S")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def _code() -> str:
+    return code_digest("palm_models", "tasks", "manifests")
+
+
+class RunnerError(RuntimeError):
+    """The workers cannot do their work; the message says which ones and what to do."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who works: `count` processes of this machine (0 = one a core), or those of a Dask scheduler.
+
+    With runner "dask" an empty address starts a local cluster of `count` processes.
+    """
+
+    runner: Literal["local", "dask"] = "local"
+    count: int = 0
+    address: str = ""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Workers":
+        """The workers that the recipe's section engine asks for."""
+        engine = recipe.engine
+        return cls(engine.runner, engine.workers, engine.dask_address)
+
+    @property
+    def processes(self) -> int:
+        """Processes on this machine."""
+        return self.count or available_cores()
+
+
+def run(
+    job: Callable[[S, T], R],
+    items: Iterable[T],
+    *,
+    setup: Callable[[], S],
+    workers: Workers,
+    lost: Callable[[T], R],
+) -> Iterator[R]:
+    """`job(state, item)` for each item, in the order of the items, `state` made by `setup` once a worker.
+
+    Everything is pickled: module-level functions or partials of them, absolute paths. Items are read a few
+    ahead of the workers only, so they may be a generator. An item whose worker dies (out of memory, killed)
+    is done once more, alone; when it kills that worker too its result is `lost(item)`. What it did before
+    is done again, so a job writes its files aside and renames them. An exception of the job is raised here.
+
+    Raises RunnerError when Dask or its workers cannot be reached, or a worker runs other code.
+    """
+    function = _Held(job, setup, uuid4().hex, _code())
+    if workers.runner == "local":
+        return in_order(function, items, workers.processes, lost, apart=True)
+    from tasks.dask_runner import in_order_on_dask
+
+    return in_order_on_dask(function, items, workers, lost)
+
+
+@dataclass(frozen=True)
+class _Held(Generic[S, T, R]):
+    """The job as a worker calls it: makes the state at the first item of a run, keeps it for the others."""
+
+    job: Callable[[S, T], R]
+    setup: Callable[[], S]
+    run_id: str
+    code: str  # digest of the sources that the items are for
+
+    def __call__(self, item: T) -> R:
+        with _lock:  # one item at a time: a Dask worker may have been given several threads
+            if _kept.get("run") != self.run_id:
+                _kept.clear()  # the state before it may be as large
+                _kept.update(state=self._prepare(), run=self.run_id)
+            return self.job(_kept["state"], item)
+
+    def _prepare(self) -> S:
+        if _code() != self.code:
+            raise RunnerError(
+                f"worker {os.getpid()} on {os.uname().nodename} runs another version of palmforge, and would "
+                "draw other pictures: install the same one there and start the worker again"
+            )
+        import cv2
+
+        # OpenMP threads of several processes fight for cores
+        os.environ["OMP_NUM_THREADS"] = "1"
+        cv2.setNumThreads(1)
+        state = self.setup()
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
+        return state
+
+
+_kept: dict[str, Any] = {}  # of this worker: the run and its state
+_lock = threading.Lock()
