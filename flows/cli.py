@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from flows.options import friendly_errors, recipe_command
+from flows.verbs_generate import generate
 from manifests.recipe import Recipe
 
 QUIET = {
@@ -107,3 +108,6 @@ def deploy() -> None:
 
     with friendly_errors():
         click.echo(start())
+
+
+main.add_command(generate)

@@ -1,0 +1,58 @@
+"""The verb `generate`: many captures of one individual, as named pictures."""
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from flows.options import friendly_errors
+from manifests.sections import EngineOptions
+
+ENGINES = get_args(EngineOptions.model_fields["name"].annotation)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("count", type=click.IntRange(1, 10_000), default=40)
+@click.option("--identity", default="", help="SEED/NUMBER or an identity.json; without it, a new individual")
+@click.option("--engine", type=click.Choice(ENGINES), default="diffusion", show_default=True)
+@click.option("--checkpoint", default="shipped", show_default=True, help="folder of the engine's weights")
+@click.option("--view", type=click.Choice(["palm", "hand"]), default="palm", show_default=True)
+@click.option("--size", default=128, show_default=True, help="side of the pictures in pixels")
+@click.option("--gif", is_flag=True, help="also variations.gif, all pictures one after the other")
+@click.option("--workers", default=0, help="processes; 0 = one a core")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="change one field of the recipe, e.g. identity.skin_tone=35 or capture.ring=true",
+)
+def generate(
+    folder: Path,
+    count: int,
+    identity: str,
+    engine: str,
+    checkpoint: str,
+    view: str,
+    size: int,
+    gif: bool,
+    workers: int,
+    assignments: tuple[str, ...],
+) -> None:
+    """Draw COUNT captures of one individual into DIR: variation_00.png, … and manifest.parquet."""
+    from flows.progress import progress
+    from manifests.recipe import parse
+    from tasks.one import draw_one, individual
+
+    sections = {
+        "name": "one",
+        "engine": {"name": engine, "workers": workers},
+        "train": {"checkpoint": checkpoint},
+        "dataset": {"identities": 1, "captures": count, "views": [view], "size": size},
+    }
+    with friendly_errors(), progress("generate") as report:
+        one = individual(parse(sections, assignments, where="generate"), identity)
+        pictures = draw_one(one, count, folder, gif=gif, progress=report)
+    click.echo(f"{len(pictures)} pictures in {folder} of identity {one.name}")
+    click.echo(f"the same individual again: palmforge generate OTHER_DIR --identity {one.name}")
