@@ -1,4 +1,4 @@
-"""One individual: named pictures that are the dataset's own, a small manifest, and words for what is wrong."""
+"""One individual: named pictures that are the dataset's own, a manifest, and words for what is wrong."""
 
 import json
 
