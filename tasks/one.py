@@ -69,7 +69,8 @@ def _from_file(recipe: Recipe, path: Path) -> Individual:
     try:
         identity = Identity.from_dict(json.loads(path.read_text(encoding="utf-8")))
         seeded = check(recipe.model_copy(update={"seed": identity.seed}))
-        planned = PlannedIdentity(identity.subject, identity.hand, planned_identity(seeded, 0).split)
+        hands = recipe.dataset.hands
+        planned = planned_identity(seeded, identity.subject * len(hands) + hands.index(identity.hand))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecipeError(
             f"--identity {path}: no identity there ({error}); give SEED/NUMBER or an {IDENTITY}"
