@@ -37,15 +37,15 @@ class HandNetwork:
         self.outputs = [detail["index"] for detail in self.interpreter.get_output_details()[:3]]
 
     def read(self, picture: Pyramid, landmarks: NDArray[np.floating]) -> Reading:
-        """Landmarks anew, from the crop that the given ones (21, 2) px span.
+        """Landmarks anew, from the crop that the palm's points of the given ones (21, 2) px span.
 
         The network always sees the palm of a right hand: what looks like a left one is mirrored before and
         back after, so both hands are read alike; and a hand that then still looks like a left one shows its
         back.
         """
         matrix = crop_matrix(landmarks, mirror=looks_left(landmarks))
-        crop = picture.warp(matrix, INPUT).astype(np.float32)[None] / 255
-        self.interpreter.set_tensor(self.input, crop)
+        crop = np.multiply(picture.warp(matrix, INPUT), 1 / 255, dtype=np.float32)
+        self.interpreter.set_tensor(self.input, crop[None])
         self.interpreter.invoke()
         points, presence, right = (self.interpreter.get_tensor(index)[0] for index in self.outputs)
         back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)

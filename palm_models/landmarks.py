@@ -1,22 +1,19 @@
-"""Finds all hands in a photo with MediaPipe's Hand Landmarker and reads 21 landmarks of each, repeatably."""
+"""Finds all hands in a photo with MediaPipe's palm detector and reads 21 landmarks of each, repeatably."""
 
-import os
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.frame import Hand, palm_width, transform
-from palm_models.hand_model import DETECTOR, LANDMARKS, LITE, members, task_file
+from palm_models.hand_model import DETECTOR, LANDMARKS, LITE, members
 from palm_models.hand_network import HandNetwork, Reading, looks_left
+from palm_models.palm_detector import PalmDetector
 from palm_models.pyramid import Pyramid
 
-NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
-RETRY_SIDE = 512  # px; retries look at a picture of this size, the detector itself at 192
 LEAST_PRESENCE = 0.5
 STEADY = (
     0.2  # palm widths; the last two readings of 300 whole hands differ by 0.07 at most, of cut ones by more
@@ -25,25 +22,28 @@ SAME_HAND = 0.5  # two detections nearer than this, in palm widths, are one hand
 
 
 class Attempt(NamedTuple):
-    """One way to show the picture to the detector: padded by a share of its side, turned, asking for less."""
+    """One way to show the picture to the detector."""
 
-    pad: float
+    side: int  # of the detector's input in pixels, a multiple of 32
+    pad: float  # border of the picture's own edge pixels on each side, as a share of its longer side
     quarter_turns: int  # counter-clockwise
     confidence: float  # share of the confidence that is asked for otherwise
 
 
-# Of 300 photographs the first finds 271, the second 20 more, the rest all the others; hands that fill the
-# frame need the padding, hands that lie sideways the turns.
+# The first finds each of 300 photographs of hands that fill the frame, also turned; the next two find hands
+# of a fifth and a tenth of the frame, the others what lies badly or is seen badly.
 ATTEMPTS = (
-    Attempt(0, 0, 1),
-    Attempt(0.25, 0, 1),
-    Attempt(1, 0, 1),
-    Attempt(1, 1, 1),
-    Attempt(0.25, 0, 0.5),
-    Attempt(0, 2, 0.5),
-    Attempt(1, 3, 1),
-    Attempt(1, 2, 1),
+    Attempt(128, 0.1, 0, 1),
+    Attempt(192, 0, 0, 1),
+    Attempt(320, 0, 0, 1),
+    Attempt(96, 0.25, 0, 1),
+    Attempt(192, 0.5, 1, 1),
+    Attempt(128, 0.1, 0, 0.5),
+    Attempt(192, 0, 2, 0.5),
+    Attempt(96, 0.25, 3, 0.5),
 )
+ROOM = 1 / 3  # of the longer side free beside a hand: there may be another one
+CLOSER = Attempt(256, 0, 0, 1)  # finds the other of two hands at half its size
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class FoundHand:
 
 
 class HandFinder:
-    """MediaPipe's Hand Landmarker finds the hands; its landmark network then reads each upright crop again.
+    """MediaPipe's palm detector finds the hands; its landmark network then reads an upright crop of each.
 
     The second reading makes the result follow the photo: turned, scaled or mirrored, the network sees nearly
-    the same crop. MediaPipe's library reports its use to a server of its maker; making a HandFinder routes
-    this process's HTTPS to nowhere, so use it in a process that needs no network.
+    the same crop. The networks run in LiteRT, without MediaPipe's own library: that costs half the time, and
+    nothing reports its use to the library's maker.
     """
 
     def __init__(
@@ -84,102 +84,74 @@ class HandFinder:
     ) -> None:
         """model: a task file; confidence: least score of a detection, 0-1; attempts: 1-8 of ATTEMPTS;
         passes: readings after the detection; each brings repeated results closer together."""
-        if not 1 <= attempts <= len(ATTEMPTS) or passes < 0:
-            raise ValueError(f"attempts is 1-{len(ATTEMPTS)} and passes at least 0, not {attempts}, {passes}")
+        if not 1 <= attempts <= len(ATTEMPTS) or passes < 1:
+            raise ValueError(f"attempts is 1-{len(ATTEMPTS)} and passes at least 1, not {attempts}, {passes}")
         networks = members(model)
-        fast = networks.get(LITE, networks[LANDMARKS])
-        self.bundle = task_file({DETECTOR: networks[DETECTOR], LANDMARKS: fast})
         self.confidence, self.max_hands, self.attempts = confidence, max_hands, ATTEMPTS[:attempts]
-        self.detectors: dict[float, Any] = {}
-        self.close = weakref.finalize(self, _close, self.detectors)  # MediaPipe's own comes too late at exit
+        self.network, self.detectors = networks[DETECTOR], dict[int, PalmDetector]()
         last = HandNetwork(networks[LANDMARKS])
-        first = HandNetwork(fast) if passes > 1 else last
-        self.readers = ([first] * (passes - 1) + [last])[:passes]
-        os.environ["https_proxy"] = NOWHERE  # the only switch that the library heeds
+        first = HandNetwork(networks[LITE]) if passes > 1 and LITE in networks else last
+        self.readers = [first] * (passes - 1) + [last]
 
     def find(self, rgb: NDArray[np.uint8]) -> list[FoundHand]:
         """The hands in `rgb`, uint8 (h, w, 3), largest first, of the first attempt that gave a steady palm.
 
         Without one, those of the first attempt that gave any: backs, or hands of which too little is seen.
         """
-        picture = Pyramid(rgb)
+        return self.find_in(Pyramid(rgb))
+
+    def find_in(self, picture: Pyramid) -> list[FoundHand]:
+        """The same for a picture whose reduced copies are of use later."""
         others: list[FoundHand] = []
         for attempt in self.attempts:
-            hands = self._read(picture, self._detect(picture, attempt))
+            hands = self._look(picture, attempt, [])
             if any(hand.shows_palm and hand.is_steady for hand in hands):
-                return hands
+                return self._look(picture, CLOSER, hands) if self._may_hold_more(picture, hands) else hands
             others = others or hands
         return others
 
-    def _read(self, picture: Pyramid, detected: list[Reading]) -> list[FoundHand]:
-        hands: list[FoundHand] = []
-        for first in detected:
-            reading, drift = self._refine(picture, first)
-            if reading.presence >= LEAST_PRESENCE and not any(_same(reading, hand) for hand in hands):
-                hands.append(_found(reading, drift))
+    def _may_hold_more(self, picture: Pyramid, hands: list[FoundHand]) -> bool:
+        points = np.concatenate([hand.landmarks for hand in hands])
+        size = np.array(picture.levels[0].shape[1::-1])
+        room = max(points.min(axis=0).max(), (size - points.max(axis=0)).max())
+        return len(hands) < self.max_hands and bool(room > ROOM * size.max())
+
+    def _look(self, picture: Pyramid, attempt: Attempt, known: list[FoundHand]) -> list[FoundHand]:
+        """The hands known and those that one attempt finds, largest first."""
+        hands = list(known)
+        for landmarks in self._detect(picture, attempt):
+            if len(hands) < self.max_hands:
+                reading, drift = self._refine(picture, landmarks)
+                if reading.presence >= LEAST_PRESENCE and not any(_same(reading, hand) for hand in hands):
+                    hands.append(_found(reading, drift))
         return sorted(hands, key=lambda hand: -palm_width(hand.landmarks))
 
-    def _refine(self, picture: Pyramid, reading: Reading) -> tuple[Reading, float]:
-        before = reading
+    def _detect(self, picture: Pyramid, attempt: Attempt) -> list[NDArray[np.float32]]:
+        """Landmarks (21, 2) px of the photo, partly NaN, of each palm that is detected, best first."""
+        height, width = picture.levels[0].shape[:2]
+        matrix = shown_matrix(width, height, attempt)
+        back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+        shown = picture.warp(matrix, attempt.side)
+        if attempt.side not in self.detectors:  # made when first needed
+            self.detectors[attempt.side] = PalmDetector(self.network, attempt.side)
+        palms = self.detectors[attempt.side].detect(shown, self.confidence * attempt.confidence)
+        return [transform(palm.landmarks, back) for palm in palms]
+
+    def _refine(self, picture: Pyramid, landmarks: NDArray[np.float32]) -> tuple[Reading, float]:
+        before = landmarks
         for reader in self.readers:
-            before, reading = reading, reader.read(picture, reading.landmarks)
-        return reading, _apart(reading.landmarks, before.landmarks)
-
-    def _detect(self, picture: Pyramid, attempt: Attempt) -> list[Reading]:
-        """What MediaPipe says of each hand that it finds in one attempt."""
-        import mediapipe as mp
-
-        shown, back = _show(picture, attempt)
-        result = self._detector(attempt.confidence).detect(mp.Image(mp.ImageFormat.SRGB, shown))
-        height, width = shown.shape[:2]
-        found = []
-        for points, sides in zip(result.hand_landmarks, result.handedness, strict=True):
-            landmarks = transform(np.array([(p.x * width, p.y * height) for p in points]), back)
-            as_seen = (sides[0].category_name == "Left") == looks_left(landmarks)
-            palm = sides[0].score if as_seen else 1 - sides[0].score
-            found.append(Reading(landmarks, LEAST_PRESENCE, palm))  # it gives no more than: enough
-        return found
-
-    def _detector(self, share: float) -> Any:
-        """The Hand Landmarker that asks for `share` of the confidence, made when first needed."""
-        if share not in self.detectors:
-            from mediapipe.tasks.python import BaseOptions, vision
-
-            options = vision.HandLandmarkerOptions(
-                base_options=BaseOptions(model_asset_buffer=self.bundle),
-                num_hands=self.max_hands,
-                min_hand_detection_confidence=self.confidence * share,
-                min_hand_presence_confidence=self.confidence * share,
-            )
-            self.detectors[share] = vision.HandLandmarker.create_from_options(options)
-        return self.detectors[share]
+            before, reading = landmarks, reader.read(picture, landmarks)
+            landmarks = reading.landmarks
+        return reading, _apart(landmarks, before)
 
 
-def _close(detectors: dict[float, Any]) -> None:
-    for detector in detectors.values():
-        detector.close()
-
-
-def _show(picture: Pyramid, attempt: Attempt) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The picture as the attempt shows it, and the matrix (2, 3) from there to the photo's pixels."""
-    rgb = picture.levels[0]
-    if attempt == ATTEMPTS[0]:
-        return rgb, np.eye(3)[:2]
-    scale = min(1.0, RETRY_SIDE / max(rgb.shape[:2]))
-    small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
-    pad = round(attempt.pad * max(small.shape[:2]))
-    padded = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    width, height = padded.shape[1], padded.shape[0]
-    turn = {  # from the turned picture to the padded one, x then y
-        0: [[1, 0, 0], [0, 1, 0]],
-        1: [[0, -1, width], [1, 0, 0]],
-        2: [[-1, 0, width], [0, -1, height]],
-        3: [[0, 1, 0], [-1, 0, height]],
-    }[attempt.quarter_turns]
-    back = np.array(turn, np.float64)
-    back[:, 2] -= pad
-    size = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
-    return np.ascontiguousarray(np.rot90(padded, attempt.quarter_turns)), back * size[:, None]
+def shown_matrix(width: int, height: int, attempt: Attempt) -> NDArray[np.float64]:
+    """Similarity (2, 3) from the photo to the detector's input: all of it, centred, padded, turned."""
+    scale = attempt.side / (max(width, height) * (1 + 2 * attempt.pad))
+    cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[attempt.quarter_turns % 4]
+    linear = scale * np.array([[cos, sin], [-sin, cos]], np.float64)  # y points down
+    shift = (attempt.side - 1) / 2 - linear @ [(width - 1) / 2, (height - 1) / 2]
+    return np.hstack([linear, shift[:, None]])
 
 
 def _found(reading: Reading, drift: float) -> FoundHand:
@@ -192,5 +164,6 @@ def _same(reading: Reading, hand: FoundHand) -> bool:
 
 
 def _apart(landmarks: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """Mean distance in palm widths of the first."""
-    return float(np.linalg.norm(landmarks - others, axis=1).mean() / max(palm_width(landmarks), 1e-6))
+    """Mean distance in palm widths of the first; what the second does not know does not count."""
+    distances = np.linalg.norm(landmarks - others, axis=1)
+    return float(np.nanmean(distances) / max(palm_width(landmarks), 1e-6))

@@ -135,7 +135,7 @@ def align_photos(
     columns = ["photo_id", "path", "original_name", "width", "height", "status"]
     listed = [row for row in pq.read_table(photos, columns=columns).to_pylist() if row["status"] == "ok"]
     work = partial(align_photo, settings=settings, model=hand_model(model))
-    # never in this process: the hand finder cuts its process off from the network
+    # never in this process, which a decoder's crash must not take with it
     outcomes = in_order(work, listed, max(2, workers or available_cores()), _died)
     counts = _write(_announced(outcomes, len(listed), progress), out)
     rejected = {name[1:]: number for name, number in counts.items() if name.startswith("!")}
@@ -151,7 +151,8 @@ def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outc
         picture = decode(Path(photo["path"]), _decoded_side(photo, settings.decode_side))
     except PictureError as error:
         return _rejected(photo, error.reason, str(error))
-    hands = _finder(model, settings).find(picture.rgb)
+    pyramid = Pyramid(picture.rgb)
+    hands = _finder(model, settings).find_in(pyramid)
     if not hands:
         return _rejected(photo, "no_hand", f"{settings.attempts} attempts found no hand")
     palms = [hand for hand in hands if hand.shows_palm]
@@ -167,7 +168,6 @@ def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outc
     whole = [(hand, share) for hand, share in zip(steady, inside, strict=True) if share >= LEAST_INSIDE]
     if not whole:
         return _rejected(photo, "cut_off", f"{max(inside):.0%} of the palm lies in the photo")
-    pyramid = Pyramid(picture.rgb)
     return _Outcome(
         [
             row
@@ -188,7 +188,7 @@ def _decoded_side(photo: dict[str, Any], wanted: int) -> int:
 def _finder(model: Path, settings: Settings) -> HandFinder:
     """This process's hand finder: making one takes longer than using it."""
     cv2.setNumThreads(1)
-    # MediaPipe writes warnings of no use there; what goes wrong comes back as an exception
+    # LiteRT writes notes of no use there; what goes wrong comes back as an exception
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return HandFinder(
         model,

@@ -13,7 +13,7 @@ from pathlib import Path
 from palm_models.hand_model import MODEL, HandModelError, cache_folder, fetch_model, hand_model
 
 LEAST_PYTHON = (3, 11)
-LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # what MediaPipe loads -> Debian package
+LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # -> Debian package
 OPENCV = ("opencv-python", "opencv-contrib-python", "opencv-python-headless")  # all write one folder, cv2
 ALBUMENTATIONS, SUCCESSOR = "2.0.8", "albumentationsx"  # the last MIT release; the successor is AGPL
 LEAST_DISK = 2 * 2**30  # bytes: a quickstart dataset with its work folder
@@ -79,11 +79,11 @@ def python() -> Check:
 
 
 def libraries() -> Check:
-    """The system's libraries that MediaPipe's shared library is linked to."""
+    """The system's libraries that MediaPipe is linked to: only the tests and benchmarks compare with it."""
     lacking = {name: package for name, package in LIBRARIES.items() if not _loads(name)}
     found = f"no {', '.join(lacking)}" if lacking else ", ".join(LIBRARIES)
     mend = f"apt-get install {' '.join(lacking.values())} (Debian, Ubuntu)" if lacking else ""
-    return Check("system libraries", not lacking, found, mend)
+    return Check("system libraries", not lacking, found, mend, needed=False)
 
 
 def opencv() -> Check:
@@ -114,7 +114,7 @@ def model() -> Check:
 
 
 def finder() -> Check:
-    """MediaPipe itself, started in a process of its own, because a missing library may kill it."""
+    """The hand finder itself, started in a process of its own, because a broken library may kill it."""
     code = (
         "import numpy; from palm_models.hand_model import hand_model; "
         "from palm_models.landmarks import HandFinder; "
