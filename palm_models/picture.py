@@ -31,9 +31,9 @@ TURNS = {  # EXIF orientation -> what makes it upright (Exif 2.32, tag 0x0112)
 class Picture:
     """One decoded picture.
 
-    rgb: uint8 (height, width, 3), upright sRGB, perhaps reduced; full_width, full_height: pixels of the
-    upright picture before the reduction; format: the container's name, e.g. "JPEG"; orientation: the EXIF
-    value, 1-8, that was applied; plain: True when `rgb` are the file's own grey or RGB numbers, at most
+    rgb: uint8 (height, width, 3), upright sRGB, read-only, perhaps reduced; full_width, full_height: pixels
+    of the upright picture before the reduction; format: the container's name, e.g. "JPEG"; orientation: the
+    EXIF value, 1-8, that was applied; plain: True when `rgb` are the file's own grey or RGB numbers, at most
     reduced.
     """
 
@@ -123,7 +123,7 @@ def _decode(stream: BinaryIO, name: str, max_side: int | None) -> Picture:
         rgb = rgb.transpose(TURNS[orientation])
     if orientation >= 5:  # a quarter turn swaps the sides
         width, height = height, width
-    return Picture(np.array(rgb, np.uint8), width, height, fmt, orientation, plain)
+    return Picture(np.asarray(rgb, np.uint8), width, height, fmt, orientation, plain)
 
 
 def _open(stream: BinaryIO, name: str) -> Image.Image:
