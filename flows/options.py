@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flows.errors import is_expected
 from manifests.recipe import leaves, load
 
 Verb = Callable[..., None]
@@ -54,9 +55,7 @@ def friendly_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from flows.errors import EXPECTED  # imports the engines, so only when something went wrong
-
-        if not isinstance(error, EXPECTED):
+        if not is_expected(error):
             raise
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

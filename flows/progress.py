@@ -48,11 +48,21 @@ class _Lines:
         self._said = now
         logger.info("%s: %d of %d", self._label, done, total)
         if self._artifact and total:
-            update_progress_artifact(self._artifact, progress=100.0 * done / total)
+            self._show(100.0 * done / total)
+
+    def _show(self, percent: float) -> None:
+        try:
+            update_progress_artifact(self._artifact, progress=percent)
+        except Exception as error:  # a server that is away must not cost a night's work
+            logger.warning("%s: progress not shown: %s", self._label, type(error).__name__)
 
     @staticmethod
     def _create(label: str) -> UUID | None:
         if FlowRunContext.get() is None:
             return None
-        created = create_progress_artifact(progress=0.0, key=f"progress-{label}", description=label)
+        try:
+            created = create_progress_artifact(progress=0.0, key=f"progress-{label}", description=label)
+        except Exception as error:
+            logger.warning("%s: progress not shown: %s", label, type(error).__name__)
+            return None
         return created if isinstance(created, UUID) else None

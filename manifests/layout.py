@@ -1,6 +1,7 @@
 """Where the files of a dataset version lie, and how a file or a folder appears whole or not at all."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -33,6 +34,12 @@ class PublishError(RuntimeError):
 def shard_name(split: str, index: int, count: int) -> str:
     """Path of a data shard in its version, as Hugging Face names them: data/train-00000-of-00004.parquet."""
     return f"{DATA}/{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fsync_directory(path: Path) -> None:

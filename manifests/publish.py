@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import re
 import shutil
@@ -27,6 +26,7 @@ from manifests.layout import (
     PublishError,
     atomic_directory,
     explain_write_errors,
+    file_sha256,
     swap_pointer,
 )
 from manifests.schema import per_image, read_metadata
@@ -200,9 +200,3 @@ def _seal(folder: Path, metadata: Mapping[str, Any], card: CardFacts, found: Sur
     sums[CROISSANT] = (file_sha256(folder / CROISSANT), 0)
     lines = [f"{digest}  {name}\n" for name, (digest, _) in sorted(sums.items())]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

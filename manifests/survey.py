@@ -115,7 +115,7 @@ def _explain(shard: Path) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
-            f"{shard}: unreadable shard: {error}. Delete its folder and run the same command again"
+            f"{shard}: unreadable shard: {error}. Run the same command again: it makes this shard anew"
         ) from error
 
 

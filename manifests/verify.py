@@ -6,8 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from manifests.findings import Findings
-from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE
-from manifests.publish import file_sha256
+from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE, file_sha256
 from manifests.read import DatasetError, inside, version_folder
 from manifests.verification import check_pairs
 from manifests.verify_rows import check_rows

@@ -58,7 +58,7 @@ def _check_images(shard: Path, table: pa.Table) -> None:
         if hashlib.sha256(image.as_buffer() or b"").hexdigest() != wanted.as_py():
             raise ShardError(
                 f"{shard}: {sample}: the image does not match its sha256. "
-                "Delete the shard's folder and run the same command again"
+                "Run the same command again: it makes this shard anew"
             )
 
 

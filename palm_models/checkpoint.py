@@ -43,11 +43,15 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write so that `path` holds either the old bytes or all of the new ones, whatever happens."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)  # the disk is full: leave it room
+        raise
 
 
 def save_checkpoint(

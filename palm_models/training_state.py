@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ FREE = (
     "workers",
 )  # may differ when a training goes on
 MOMENTS = ("exp_avg", "exp_avg_sq")
+log = logging.getLogger("palmforge")
+
+
+class TornStateError(CheckpointError):
+    """A training state that was cut off or damaged."""
 
 
 class TrainingState:
@@ -46,7 +52,7 @@ class TrainingState:
 
 
 def write_state(path: Path, state: TrainingState, settings: Mapping[str, Any]) -> None:
-    """Write the state of a training with the settings it belongs to."""
+    """Write the state of a training with the settings it belongs to; the one before it is kept beside it."""
     network = getattr(state.network, "module", state.network)
     tensors: dict[str, Tensor] = {}
     for name, value in network.named_parameters():
@@ -54,32 +60,52 @@ def write_state(path: Path, state: TrainingState, settings: Mapping[str, Any]) -
         tensors |= {f"{m}.{name}": state.optimizer.state[value][m] for m in MOMENTS}
     tensors |= {f"ema.{name}": value for name, value in state.ema.named_parameters()}
     metadata = {"step": str(state.step), "settings": json.dumps(settings, sort_keys=True)}
-    write_bytes(path, save({k: v.cpu().contiguous() for k, v in tensors.items()}, metadata))
+    content = save({k: v.cpu().contiguous() for k, v in tensors.items()}, metadata)
+    if path.exists():
+        path.replace(_before(path))
+    write_bytes(path, content)
+
+
+def resume_state(path: Path, state: TrainingState, settings: Mapping[str, Any]) -> None:
+    """Bring a fresh state to where `path` left off, or the one before it when `path` is torn.
+
+    A training of which nothing readable is left begins anew. Raises CheckpointError when the state belongs
+    to other settings.
+    """
+    for file in (path, _before(path)):
+        if file.exists():
+            try:
+                return read_state(file, state, settings)
+            except TornStateError as error:
+                log.warning("%s; going on from what was saved before it", error)
+    return None
 
 
 def read_state(path: Path, state: TrainingState, settings: Mapping[str, Any]) -> None:
     """Bring a fresh state to where `path` left off.
 
-    Raises CheckpointError when the file is torn or belongs to other settings.
+    Raises TornStateError when the file is torn, CheckpointError when it belongs to other settings; the state
+    is then as it was.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            _same(json.loads(metadata["settings"]), settings, path)
-            step = int(metadata["step"])
-            for name, value in state.network.named_parameters():
-                value.data.copy_(file.get_tensor(f"network.{name}"))
-                moments = {m: file.get_tensor(f"{m}.{name}") for m in MOMENTS}
-                state.optimizer.state[value] = {"step": torch.tensor(float(step)), **moments}
-            for name, value in state.ema.named_parameters():
-                value.copy_(file.get_tensor(f"ema.{name}"))
-    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(
-            f"{path} is no training state: {error}; delete it or train into another folder"
-        ) from error
+            saved, step = json.loads(metadata["settings"]), int(metadata["step"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise TornStateError(f"{path} is no training state: {error}") from error
+    _same(saved, settings, path)
+    for name, value in state.network.named_parameters():
+        value.data.copy_(tensors[f"network.{name}"])
+        moments = {m: tensors[f"{m}.{name}"] for m in MOMENTS}
+        state.optimizer.state[value] = {"step": torch.tensor(float(step)), **moments}
+    for name, value in state.ema.named_parameters():
+        value.data.copy_(tensors[f"ema.{name}"])
     state.step = step
+
+
+def _before(path: Path) -> Path:
+    return path.with_suffix(f".before{path.suffix}")
 
 
 def _same(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:

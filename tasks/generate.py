@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manifests.layout import explain_write_errors, fsync_file
 from manifests.recipe import Recipe
 from palm_models.engine import Engine
 from tasks.augment import Augmenter
@@ -34,7 +36,7 @@ def generate(
     """
     stage = work.stage("shards", generation_digest(recipe, checkpoint_digest))
     planned = list(shards(recipe) if asked is None else asked)
-    missing = [s for s in planned if not _stage_of(stage, s).is_done()]
+    missing = [s for s in planned if not _stage_of(stage, s).is_whole()]
     finished, failed = len(planned) - len(missing), list[str]()
     progress(finished, len(planned))
     job = partial(_draw_in_worker, stage.path.absolute())
@@ -80,22 +82,30 @@ def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage
     """Draw one shard into `stage`: the Parquet file first, its marker last."""
     file = stage.path / "shard.parquet"
     partial_file = file.with_suffix(f".{os.getpid()}.partial")
+    with explain_write_errors(file):
+        try:
+            count = _write(recipe, engine, shard, partial_file)
+            fsync_file(partial_file)
+            partial_file.replace(file)
+        except BaseException:
+            partial_file.unlink(missing_ok=True)
+            raise
+    stage.finish([file], {"images": count})
+
+
+def _write(recipe: Recipe, engine: Engine, shard: PlannedShard, file: Path) -> int:
+    """Draw the shard into a new Parquet file; returns its number of images."""
     transforms = [t.model_dump() for t in recipe.augment.transforms]
     augmenter = Augmenter(transforms) if recipe.augment.copies else None
-    writer: pq.ParquetWriter | None = None
     count = 0
-    try:
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
         for planned, captures in zip(shard.identities, shard.captures, strict=True):
             samples = draw_identity(recipe, engine, planned, captures, augmenter)
             rows = [row_of(recipe, engine, sample) for sample in samples]
             table = pa.Table.from_pylist(rows)
-            writer = writer or pq.ParquetWriter(partial_file, table.schema, compression="zstd")
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
             writer.write_table(table.cast(writer.schema))
             count += len(rows)
-    finally:
-        if writer:
-            writer.close()
-    with partial_file.open("rb") as handle:
-        os.fsync(handle.fileno())
-    partial_file.replace(file)
-    stage.finish([file], {"images": count})
+    return count

@@ -6,7 +6,10 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -30,11 +33,12 @@ TOKEN_HELP = (
 log = logging.getLogger("palmforge")
 
 
-def download(handle: str, *, retries: int = 5, pause: float = 2.0) -> Path:
+def download(handle: str, *, retries: int = 5, pause: float = 2.0, silence: float = 60.0) -> Path:
     """Folder of the dataset `handle` (owner/name/versions/N) in kagglehub's cache.
 
     A cached version makes no request; a download that was cut short goes on where it ended. Another attempt
-    follows after `pause` seconds, doubling, only when the network or the server (408, 429, 5xx) is to blame.
+    follows after `pause` seconds, doubling, only when the network or the server (408, 429, 5xx, no byte for
+    `silence` seconds) is to blame.
 
     Raises SourceError: handle_not_pinned, kaggle_credentials, kaggle_401, _403, _404, _429, _<status>,
     kaggle_network, kaggle_checksum, kaggle_archive, kaggle_cache, disk_full. No message holds a credential
@@ -51,11 +55,27 @@ def download(handle: str, *, retries: int = 5, pause: float = 2.0) -> Path:
         reraise=True,
     )
     try:
-        return attempts(_download, handle)
+        with _patient_for(silence):
+            return attempts(_download, handle)
     except SourceError:
         raise
     except Exception as error:  # kagglehub lets anything through, and its texts may hold signed addresses
         raise _explain(error, handle, retries) from None
+
+
+@contextmanager
+def _patient_for(seconds: float) -> Iterator[None]:
+    """Give every request a timeout: kagglesdk has none, so that a silent server would hang the night."""
+    plain = requests.Session.send
+
+    def send(session: requests.Session, request: Any, **options: Any) -> requests.Response:
+        return plain(session, request, **{**options, "timeout": options.get("timeout") or seconds})
+
+    requests.Session.send = send  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        requests.Session.send = plain  # type: ignore[method-assign]
 
 
 def _download(handle: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from manifests.layout import explain_write_errors
 from manifests.recipe import Recipe
 from tasks import generate as generation
 from tasks.sources import SourceSpec
@@ -104,7 +105,10 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     stage = Work(Path(recipe.work)).stage("checkpoints", digest)
 
     def run() -> Mapping[str, Any]:
-        return step(palms.path / "aligned.parquet", stage.path, settings=settings, progress=progress).facts()
+        with explain_write_errors(stage.path):
+            return step(
+                palms.path / "aligned.parquet", stage.path, settings=settings, progress=progress
+            ).facts()
 
     done = _once(stage, run, "model.safetensors", "config.json")
     return Done(done.path, checkpoint_digest(done.path), done.facts)
@@ -133,7 +137,7 @@ def _listing(source: str) -> list[tuple[str, int, int]]:
 
 def _once(stage: Stage, run: Callable[[], Mapping[str, Any]], *files: str) -> Done:
     """Run a stage unless its marker says that it is whole; the marker is written last."""
-    if not stage.is_done():
+    if not stage.is_whole():
         began = time.monotonic()
         facts = dict(run())
         stage.finish(

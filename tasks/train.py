@@ -20,7 +20,7 @@ from palm_models.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.pairs import Photo, detail_scale, make_pair, read_photos
 from palm_models.process import draw_times, loss
 from palm_models.sheet import sample_sheet
-from palm_models.training_state import TrainingState, read_state, write_state
+from palm_models.training_state import TrainingState, resume_state, write_state
 
 log = logging.getLogger("palmforge")
 Progress = Callable[[int, int], None]  # (steps done, steps in all)
@@ -98,19 +98,21 @@ def train(
     network = Denoiser(NetworkSpec(settings.size, settings.dim, settings.mults))
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, betas=(0.9, 0.99), fused=True)
     state = TrainingState(network, optimizer)
-    if resume and (out / "state.safetensors").exists():
-        read_state(out / "state.safetensors", state, asdict(settings))
+    if resume:
+        resume_state(out / "state.safetensors", state, asdict(settings))
     state.to(accelerator.device)
     state.network, state.optimizer = accelerator.prepare(state.network, state.optimizer)
     source = _Source(photos, scales, settings, accelerator.process_index)
-    mean = 0.0
-    for batch in source.batches(state.step):
+    mean, first = 0.0, state.step
+    for batch in source.batches(first):
         value = _step(state, batch, settings, accelerator)
         mean = value if not mean else 0.98 * mean + 0.02 * value
         if accelerator.is_main_process:
             _record(state, mean, out, source, settings, time.monotonic() - began)
         if progress:
             progress(state.step, settings.steps)
+    if first == settings.steps and accelerator.is_main_process:
+        _save(state, out, source, settings)  # trained before, but its checkpoint was lost
     return TrainReport(state.step, len(photos), mean, time.monotonic() - began, out)
 
 
@@ -196,12 +198,16 @@ def _record(
             file.write(json.dumps(line) + "\n")
         log.info("train step %(step)s loss %(loss)s after %(seconds)s s", line)
     if state.step % settings.save_every == 0 or last:
-        training = {**asdict(settings), "exclude": len(settings.exclude), "step": state.step}
-        scales = {view: (float(s[0]), float(s[1]), float(s[2])) for view, s in source.scales.items()}
-        save_checkpoint(out, state.ema, scales, training)
+        _save(state, out, source, settings)
         write_state(out / "state.safetensors", state, asdict(settings))
     if settings.sample_every and (state.step % settings.sample_every == 0 or last):
         shown = [*source.by_view["palm"][:6], *source.by_view["hand"][:2]]
         write_bytes(
             out / f"sample-{state.step:06d}.png", sample_sheet(state.ema, shown, source.scales, settings.size)
         )
+
+
+def _save(state: TrainingState, out: Path, source: _Source, settings: TrainSettings) -> None:
+    training = {**asdict(settings), "exclude": len(settings.exclude), "step": state.step}
+    scales = {view: (float(s[0]), float(s[1]), float(s[2])) for view, s in source.scales.items()}
+    save_checkpoint(out, state.ema, scales, training)

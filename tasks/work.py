@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from manifests.layout import atomic_write
+from manifests.layout import atomic_write, file_sha256
 
 MARKER = "DONE.json"
+log = logging.getLogger("palmforge")
 
 
 def digest_of(*parts: object) -> str:
@@ -36,23 +38,38 @@ class Stage:
 
     def is_done(self) -> bool:
         """True when the marker is there and every file it names still has the size it had."""
-        return bool(self.info()) and all(
+        info = self.info()
+        return bool(info) and all(
             (self.path / name).is_file() and (self.path / name).stat().st_size == size
-            for name, size in self.info()["files"].items()
+            for name, (size, _) in info["files"].items()
         )
+
+    def is_whole(self) -> bool:
+        """True when it is done and every byte is still what it was: rereads and rehashes the files.
+
+        A stage that is not is marked undone, so that its work is done again.
+        """
+        done = self.is_done()
+        for name, (_, sha256) in self.info()["files"].items() if done else ():
+            if file_sha256(self.path / name) != sha256:
+                log.warning("%s: changed since it was made; it is made again", self.path / name)
+                (self.path / MARKER).unlink()
+                return False
+        return done
 
     def info(self) -> dict[str, Any]:
         """What `finish` recorded, or nothing when the stage is not done or its marker is unreadable."""
         try:
             info = json.loads((self.path / MARKER).read_bytes())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return {}
-        return info if isinstance(info, dict) and isinstance(info.get("files"), dict) else {}
+            names = {name: (int(size), str(sha256)) for name, (size, sha256) in info["files"].items()}
+        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+            return {}  # none, or torn by a power cut
+        return {**info, "files": names}
 
     def finish(self, files: Iterable[Path], facts: Mapping[str, Any] | None = None) -> None:
         """Write the marker, last: `files` lie under `path` and are already on disk."""
-        sizes = {str(f.relative_to(self.path)): f.stat().st_size for f in files}
-        marker = {"files": sizes, "facts": dict(facts or {})}
+        names = {str(f.relative_to(self.path)): (f.stat().st_size, file_sha256(f)) for f in files}
+        marker = {"files": names, "facts": dict(facts or {})}
         atomic_write(self.path / MARKER, json.dumps(marker, indent=1, sort_keys=True).encode())
 
     def facts(self) -> dict[str, Any]:

@@ -23,13 +23,15 @@ class Kaggle:
     """What the server does, and what it saw.
 
     payload: the archive; statuses: HTTP statuses of the next API calls, then 200; cuts: how many downloads
-    break off half-way; md5: what the hash header says, None = the truth; retry_after: seconds.
+    break off half-way; silent: how many API calls get no answer; md5: what the hash header says, None = the
+    truth; retry_after: seconds.
     """
 
     payload: bytes
     statuses: list[int] = field(default_factory=list)
     storage_statuses: list[int] = field(default_factory=list)
     cuts: int = 0
+    silent: int = 0
     md5: str | None = None
     hashed: bool = True
     retry_after: int | None = None
@@ -38,6 +40,7 @@ class Kaggle:
     ranges: list[str] = field(default_factory=list)
     authorised: list[str] = field(default_factory=list)
     bodies: list[dict[str, object]] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Kaggle":
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -46,6 +49,7 @@ class Kaggle:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.ended.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -70,6 +74,11 @@ def _handler(kaggle: Kaggle) -> type[BaseHTTPRequestHandler]:
             kaggle.bodies.append(json.loads(self.rfile.read(length) or b"{}"))
             kaggle.calls.append(("POST", urlsplit(self.path).path))
             kaggle.authorised.append(self.headers.get("Authorization", ""))
+            if kaggle.silent:
+                kaggle.silent -= 1
+                kaggle.ended.wait(30)
+                self.close_connection = True
+                return
             status = kaggle.statuses.pop(0) if kaggle.statuses else 302
             if status == 302:
                 self._answer(302, b"", {"Location": SIGNED})

@@ -39,7 +39,8 @@ for line in sys.stdin:
             source = SourceSpec("kaggle", dataset=order["handle"], licence="CC-BY-4.0")
             result = {"path": str(ingest(source, Path(order["out"]), workers=1).table)}
         else:
-            result = {"path": str(download(order["handle"], retries=order["retries"], pause=0.01))}
+            chosen = {"retries": order["retries"], "pause": 0.01, "silence": order["silence"]}
+            result = {"path": str(download(order["handle"], **chosen))}
     except SourceError as error:
         traceback.print_exc()
         result = {"reason": error.reason, "message": str(error)}
@@ -70,12 +71,20 @@ class Client:
         self.process, self.home, self.cache = process, home, home / "cache"
         self.login = {"KAGGLE_USERNAME": "secret-user", "KAGGLE_KEY": "secret-key"}
 
-    def run(self, kaggle: Kaggle, handle: str = HANDLE, retries: int = 2, out: str = "") -> Result:
+    def run(
+        self, kaggle: Kaggle, handle: str = HANDLE, retries: int = 2, out: str = "", silence: float = 60.0
+    ) -> Result:
         environment = self.login | {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "KAGGLEHUB_CACHE": str(self.cache), "HOME": str(self.home),
             "http_proxy": kaggle.address,
         }  # fmt: skip
-        order = {"environment": environment, "handle": handle, "retries": retries, "out": out}
+        order = {
+            "environment": environment,
+            "handle": handle,
+            "retries": retries,
+            "out": out,
+            "silence": silence,
+        }
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
@@ -198,6 +207,16 @@ def test_a_cache_that_cannot_be_written_is_named(client: Client) -> None:
         assert result.reason == "kaggle_cache" and "KAGGLEHUB_CACHE" in result.message
         client.cache = Path("/dev/full")
         assert client.run(kaggle).reason == "kaggle_cache"
+
+
+def test_a_silent_server_is_not_waited_for_all_night(client: Client) -> None:
+    with Kaggle(archive(), silent=1) as kaggle:
+        result = client.run(kaggle, silence=1.0)
+        assert result.path is not None, result.output
+        assert "ReadTimeout; attempt 2 follows" in result.output
+        kaggle.silent = 9
+        result = Client(client.process, client.home / "other").run(kaggle, retries=0, silence=1.0)
+        assert result.reason == "kaggle_network"
 
 
 def test_no_network(client: Client) -> None:

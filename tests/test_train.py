@@ -80,12 +80,18 @@ def test_other_settings_do_not_resume(aligned: Path, tmp_path: Path) -> None:
     assert train(aligned, tmp_path, settings=replace(TINY, seed=1), resume=False).steps == 4
 
 
-def test_torn_state_is_refused(aligned: Path, tmp_path: Path) -> None:
-    train(aligned, tmp_path, settings=replace(TINY, steps=2))
-    state = tmp_path / "state.safetensors"
-    state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"state\.safetensors"):
-        train(aligned, tmp_path, settings=TINY)
+@pytest.mark.parametrize("torn", [["state"], ["state", "state.before"], ["model"]])
+def test_torn_files_are_made_again_from_what_was_saved_before(
+    aligned: Path, tmp_path: Path, torn: list[str]
+) -> None:
+    train(aligned, tmp_path / "whole", settings=TINY)
+    train(aligned, tmp_path / "torn", settings=TINY)
+    for name in torn:
+        file = tmp_path / "torn" / f"{name}.safetensors"
+        file.write_bytes(file.read_bytes()[:-100])
+    train(aligned, tmp_path / "torn", settings=TINY)
+    for name in ("model.safetensors", "config.json", "state.safetensors"):
+        assert (tmp_path / "torn" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_excluded_photos_are_not_trained_on(aligned: Path, tmp_path: Path) -> None:

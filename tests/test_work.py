@@ -24,7 +24,19 @@ def test_a_stage_is_done_only_with_its_marker_and_its_files(tmp_path):
     assert not stage.is_done()
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"{", b"[]", b'{"files": 3}'])
+def test_a_flipped_bit_is_found_and_the_stage_is_undone(tmp_path):
+    stage = Work(tmp_path).stage("shards", "abc")
+    file = stage.path / "x.bin"
+    file.write_bytes(b"12345")
+    stage.finish([file])
+    assert stage.is_whole()
+    file.write_bytes(b"12344")
+    assert stage.is_done() and not stage.is_whole() and not stage.is_done()
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"", b"{", b"[]", b'{"files": 3}', b'{"files": {"x": 3}}', b"\xff\xfe", b"\0" * 200]
+)
 def test_a_broken_marker_means_not_done(tmp_path, rubbish):
     stage = Work(tmp_path).stage("shards", "abc")
     (stage.path / MARKER).write_bytes(rubbish)
