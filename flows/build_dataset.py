@@ -1,28 +1,64 @@
 """The flow `build-dataset`: photographs to a published, labelled dataset, each step done once."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 
-from flows.steps import align, generate, ingest, publish, train
+from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
+from flows.reconcile import alive
 from manifests.layout import check_writable
-from manifests.recipe import load
+from manifests.recipe import Recipe, load
 from tasks.lock import lock
-from tasks.plan import check
+from tasks.logs import bound, log
+from tasks.nightly import tonight
+from tasks.unchanged import published
 
 
 @flow(name="build-dataset")
-def build_dataset(recipe: str = "datasets/quickstart.toml", overrides: list[str] | None = None) -> str:
+def build_dataset(
+    recipe: RecipePath = "datasets/quickstart.toml",
+    overrides: Assignments = [],  # noqa: B006  (read only; a list, so that the API's messages stay short)
+    changes: Changes = NO_CHANGES,
+) -> str:
     """Build the dataset of `recipe` and return the folder of the published version.
 
-    `overrides` are assignments such as "dataset.identities=400". The same call resumes what was cut off.
+    `changes` are options of a recipe, as {"dataset": {"identities": 400}}; `overrides` the same in a line
+    each, "dataset.identities=400". The same call resumes what was cut off, and ends at once when nothing
+    changed.
     """
-    plan = check(load(recipe, overrides or []))
-    check_writable(Path(plan.out) / plan.name)
-    with lock(Path(plan.work) / f"{plan.name}.lock"):
-        photos = ingest(plan)
-        palms = align(plan, photos)
-        checkpoint = train(plan, palms)
-        drawn = generate(plan, checkpoint)
-        version = publish(plan, drawn, photos, palms, checkpoint)
-    return str(version)
+    wanted = load(recipe, [*assignments(changes), *overrides])
+    with alive(flow_run.id), bound(run=flow_run.name or "", recipe=wanted.name):
+        plan = tonight(wanted, wanted.nightly.night or _night())
+        if version := published(plan):
+            log.info("nothing changed since %s: nothing to do", version)
+            return str(version)
+        with lock(Path(plan.work) / f"{plan.name}.lock"):
+            return str(_build(plan))
+
+
+def _build(plan: Recipe) -> Path:
+    # Imported here because it loads the engines, which a night without changes does not need.
+    from flows.announce import announce, show_version
+    from flows.steps import align, generate, ingest, publish, tidy, train
+    from tasks.plan import check
+
+    check_writable(Path(check(plan).out) / plan.name)
+    photos = ingest(plan)
+    palms = align(plan, photos)
+    checkpoint = train(plan, palms)
+    drawn = generate(plan, checkpoint)
+    version = publish(plan, drawn, photos, palms, checkpoint)
+    stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
+    show_version(version, stages)
+    announce(plan, version)
+    tidy(plan, version, [done.path for done in stages.values() if done])
+    return version
+
+
+def _night() -> str:
+    """The date (UTC) that this run was scheduled for: one that starts late belongs to the same night."""
+    moment: Any = flow_run.scheduled_start_time
+    return (moment or datetime.now(UTC)).astimezone(UTC).date().isoformat()

@@ -1,6 +1,5 @@
 """The command `palmforge`: one verb for each thing a user wants done."""
 
-import logging
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 from flows.options import friendly_errors, recipe_command
 from flows.verbs_generate import generate
 from manifests.recipe import Recipe
+from tasks.logs import set_up_logging
 
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
@@ -30,8 +30,7 @@ def main() -> None:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("palmforge").setLevel(logging.INFO)
+    set_up_logging()
 
 
 @main.add_command

@@ -1,5 +1,6 @@
 """The steps, each lifted to a Prefect task once, with its progress shown."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import task
@@ -10,6 +11,7 @@ from flows.progress import progress
 from manifests.recipe import Recipe
 from tasks import publish as publishing
 from tasks import stages
+from tasks import tidy as tidying
 from tasks.stages import Done, Generated
 
 # Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.
@@ -51,3 +53,9 @@ def publish(
     """What was drawn to a version that readers see."""
     with progress("publish") as report:
         return publishing.publish_dataset(recipe, drawn, photos, palms, checkpoint, report)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="tidy")
+def tidy(recipe: Recipe, version: Path, used: Sequence[Path]) -> None:
+    """Old versions and old work deleted."""
+    tidying.tidy(recipe, version, used)

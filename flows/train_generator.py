@@ -3,22 +3,30 @@
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
+from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
+from flows.reconcile import alive
 from flows.steps import align, ingest, train
 from manifests.recipe import load
 from tasks.lock import lock
+from tasks.logs import bound
 from tasks.plan import check
 
 
 @flow(name="train-generator")
-def train_generator(recipe: str, overrides: list[str] | None = None) -> str:
+def train_generator(
+    recipe: RecipePath = "datasets/human_palms.toml",
+    overrides: Assignments = [],  # noqa: B006  (read only)
+    changes: Changes = NO_CHANGES,
+) -> str:
     """Train the generator of `recipe` on its photographs and return the folder of the checkpoint.
 
-    Raises RecipeError when the recipe has nothing to train.
+    Parameters as of `build-dataset`. Raises RecipeError when the recipe has nothing to train.
     """
-    wanted = [*(overrides or []), "train.checkpoint=train", "engine.name=diffusion"]
+    wanted = [*assignments(changes), *overrides, "train.checkpoint=train", "engine.name=diffusion"]
     plan = check(load(recipe, wanted))
-    with lock(Path(plan.work) / f"{plan.name}.lock"):
+    with alive(flow_run.id), bound(run=flow_run.name or ""), lock(Path(plan.work) / f"{plan.name}.lock"):
         photos = ingest(plan)
         palms = align(plan, photos)
         checkpoint = train(plan, palms)

@@ -21,6 +21,7 @@ REPORT = "report.html"
 CHECKSUMS = "SHA256SUMS"  # of every other file of the version; `sha256sum -c SHA256SUMS` reads it
 DATA = "data"
 BUILDING = ".building-"  # prefix of the folder a version is built in, beside the published ones
+DELETING = ".deleting-"  # prefix of what is being deleted: renamed first, so that no half of it is ever seen
 LOCK = ".lock"  # held while one process publishes
 
 SPLITS = ("train", "validation", "test")

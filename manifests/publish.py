@@ -19,6 +19,7 @@ from manifests.layout import (
     CARD,
     CHECKSUMS,
     CROISSANT,
+    DELETING,
     LATEST,
     LOCK,
     MANIFEST,
@@ -58,21 +59,22 @@ def publish(
     extras: Mapping[str, bytes | Path] | None = None,
     finish: Callable[[Path], None] | None = None,
     version: str = "",
+    night: str = "",
 ) -> Version:
     """Publish `shards` (in plan order) as `out`/`name`/<version> and let LATEST name it.
 
     `created_at` is ISO 8601 UTC. `recipe_digest` names all that determined the shards; with their content it
     names the version, so that publishing the same again returns what is there. `extras` are further files;
     `finish` is called with the folder before it is sealed, when its tables are written, and may add files
-    (contact sheet, report). An explicit `version` is refused when it exists with other content.
+    (contact sheet, report). An explicit `version` is refused when it exists with other content. `night` names
+    the night that the version was made in, for whoever grows it the next night.
 
     Raises PublishError (disk full, not writable, name taken, another process publishes), ShardError or
     SchemaError (a shard that must be drawn again); nothing is left half-published then.
     """
     home = Path(out) / name
     found = survey(shards, recipe_digest)
-    with _lock(home):
-        _clean(home)
+    with publishing(home):
         existing = _existing(home, found.content, version)
         chosen = existing or version or _version_name(created_at, found.content)
         if not existing:
@@ -82,6 +84,8 @@ def publish(
                 "created_at": created_at,
                 "recipe_digest": recipe_digest,
                 "content": found.content,
+                "number": 1 + max((number_of(home / old) for old in versions(home)), default=0),
+                **({"night": night} if night else {}),
             }
             with atomic_directory(home / chosen, home / f"{BUILDING}{chosen}") as folder:
                 constants = _constants(card, chosen, created_at)
@@ -118,8 +122,11 @@ def _constants(card: CardFacts, version: str, created_at: str) -> dict[str, str 
 
 
 @contextlib.contextmanager
-def _lock(home: Path) -> Iterator[None]:
-    """One process publishes into a dataset at a time; the lock goes when the process does."""
+def publishing(home: Path) -> Iterator[None]:
+    """One process publishes into a dataset at a time; the lock goes when the process does.
+
+    Raises PublishError when another one does. What a killed one left half-built or half-deleted is removed.
+    """
     with explain_write_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         file = (home / LOCK).open("w")
@@ -130,13 +137,10 @@ def _lock(home: Path) -> Iterator[None]:
             raise PublishError(
                 f"{home}: another process is publishing here; run again when it is done"
             ) from None
+        for prefix in (BUILDING, DELETING):
+            for stale in home.glob(f"{prefix}*"):
+                shutil.rmtree(stale)
         yield
-
-
-def _clean(home: Path) -> None:
-    """Remove what a killed run left; nobody else is building while the lock is held."""
-    for stale in home.glob(f"{BUILDING}*"):
-        shutil.rmtree(stale)
 
 
 def _existing(home: Path, content: str, version: str) -> str | None:
@@ -167,6 +171,13 @@ def _content(version: Path) -> str | None:
 def versions(home: Path) -> list[str]:
     """Names of the published versions of a dataset, oldest first."""
     return sorted(p.parent.name for p in home.glob(f"*/{MANIFEST}") if not p.parent.name.startswith("."))
+
+
+def number_of(version: Path) -> int:
+    """How many versions of its dataset came before it, itself included; 0 when it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(read_metadata(MANIFEST, pq.read_schema(version / MANIFEST)).get("number", 0))
+    return 0
 
 
 def latest(home: Path) -> str | None:

@@ -18,13 +18,14 @@ from manifests.sections import (
     Controls,
     Dataset,
     EngineOptions,
+    Nightly,
     Section,
     Source,
     Train,
 )
 
 EXECUTION = (  # where and how fast, never what
-    *("out", "work", "align.workers"),
+    *("out", "work", "nightly", "align.workers"),
     *(f"engine.{option}" for option in ENGINE_EXECUTION),
 )
 
@@ -59,6 +60,7 @@ class Recipe(Section):
         default_factory=dict, description="fixes or distributions of capture parameters"
     )
     augment: Augment = Field(default=Augment(), description="derived pictures")
+    nightly: Nightly = Field(default=Nightly(), description="growth and retention")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -67,6 +69,10 @@ class Recipe(Section):
             raise ValueError(
                 'engine diffusion with train.checkpoint = "train" needs photographs: set source.kind '
                 '(kaggle, folder, archive or renderer), or train.checkpoint = "shipped"'
+            )
+        if self.nightly.add_identities and self.dataset.version:
+            raise ValueError(
+                "nightly.add_identities makes a new version every night: leave dataset.version empty"
             )
         return self
 

@@ -237,3 +237,18 @@ class Augment(Section):
         if self.copies and not self.transforms:
             raise ValueError("copies > 0 needs at least one entry in augment.transforms")
         return self
+
+
+class Nightly(Section):
+    """What a night adds to the version before it, and how many versions are kept; never what a picture is."""
+
+    add_identities: int = Field(
+        default=0, ge=0, description="identities that each night adds to the newest version; 0 = none"
+    )
+    keep_versions: int = Field(
+        default=0, ge=0, description="newest versions that are kept, never fewer than 2; 0 = all"
+    )
+    night: str = Field(
+        default="",
+        description="name of the night, all runs of which build one version; empty = the run's date",
+    )

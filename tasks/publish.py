@@ -1,5 +1,6 @@
 """Publishes the shards of a recipe as a version, with its contact sheet and its report."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -34,13 +35,20 @@ def publish_dataset(
         recipe.name,
         recipe_toml=recipe.to_toml(execution=False),
         recipe_digest=recipe.digest(),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=_moment().isoformat(timespec="seconds"),
         card=card_facts(recipe, checkpoint),
         finish=partial(write_pictures_and_report, recipe=recipe, stages=stages),
         version=recipe.dataset.version,
+        night=recipe.nightly.night,
     )
     progress(1, 1)
     return version.path
+
+
+def _moment() -> datetime:
+    """Now, or SOURCE_DATE_EPOCH (seconds) where it is set: then two builds are equal byte for byte."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
 
 
 def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:

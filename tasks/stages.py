@@ -14,10 +14,10 @@ from manifests.layout import explain_write_errors
 from manifests.recipe import Recipe
 from tasks import generate as generation
 from tasks.sources import SourceSpec
+from tasks.unchanged import WEIGHTS, listing
 from tasks.work import Stage, Work, code_digest, digest_of
 
 Progress = Callable[[int, int], None]
-WEIGHTS = Path(__file__).resolve().parent.parent / "palm_models" / "weights"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def ingest(recipe: Recipe, progress: Progress) -> Done | None:
 
     source = source_of(recipe)
     drawn = [recipe.seed, code_digest("palm_models")] if source.kind == "renderer" else []
-    digest = digest_of(recipe.source.model_dump(mode="json"), _listing(source.path), drawn)
-    stage = Work(Path(recipe.work)).stage("photos", digest)
+    digest = digest_of(recipe.source.model_dump(mode="json"), listing(source.path), drawn)
+    stage = Work.of(recipe).stage("photos", digest)
 
     def run() -> Mapping[str, Any]:
         photographs = partial(drawn_photographs, recipe)
@@ -74,7 +74,7 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
     names = ("landmarks", "palm_detector", "hand_network", "hand_model", "pyramid", "frame", "picture")
     code = code_digest("tasks/align.py", *(f"palm_models/{name}.py" for name in names))
     digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)
-    stage = Work(Path(recipe.work)).stage("aligned", digest)
+    stage = Work.of(recipe).stage("aligned", digest)
     options = recipe.align.model_dump()
 
     def run() -> Mapping[str, Any]:
@@ -102,7 +102,7 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
     code = code_digest("palm_models", "tasks/train.py")
     digest = digest_of(recipe.train.model_dump(mode="json"), recipe.seed, palms.digest, code)
-    stage = Work(Path(recipe.work)).stage("checkpoints", digest)
+    stage = Work.of(recipe).stage("checkpoints", digest)
 
     def run() -> Mapping[str, Any]:
         with explain_write_errors(stage.path):
@@ -118,7 +118,7 @@ def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Gen
     """The dataset's shards; those that are whole already are not drawn again."""
     began = time.monotonic()
     path, digest = (checkpoint.path, checkpoint.digest) if checkpoint else (None, "")
-    shards = generation.generate(recipe, Work(Path(recipe.work)), path, digest, progress)
+    shards = generation.generate(recipe, Work.of(recipe), path, digest, progress)
     folder = shards[0].parent.parent
     return Generated(shards, Done(folder, folder.name, {"seconds": round(time.monotonic() - began, 1)}))
 
@@ -126,13 +126,6 @@ def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Gen
 def needs_photographs(recipe: Recipe) -> bool:
     """Photographs are fetched when there is a source: to train on, or to show beside what is made."""
     return recipe.source.kind != "none"
-
-
-def _listing(source: str) -> list[tuple[str, int, int]]:
-    """Name, size and time of a source's files: tells, without reading them, that they are as they were."""
-    path = Path(source).expanduser()
-    files = [] if not source else sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
 
 
 def _once(stage: Stage, run: Callable[[], Mapping[str, Any]], *files: str) -> Done:

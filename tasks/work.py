@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from manifests.layout import atomic_write, file_sha256
+from manifests.recipe import Recipe
 
 MARKER = "DONE.json"
+OWNER = ".of-"  # prefix of empty files that name the recipes which use a stage
 log = logging.getLogger("palmforge")
 
 
@@ -82,6 +84,12 @@ class Work:
     """The root of the work folder; safe to delete as a whole, all of it can be made again."""
 
     root: Path
+    owner: str = ""  # the recipe's name: stages remember who needs them, so that old ones can be tidied away
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Work":
+        """The work folder of a recipe."""
+        return cls(Path(recipe.work), recipe.name)
 
     def stage(self, name: str, digest: str) -> Stage:
         """The folder of stage `name` for work named `digest`; created when missing.
@@ -90,4 +98,6 @@ class Work:
         """
         path = self.root / name / digest
         path.mkdir(parents=True, exist_ok=True)
+        if self.owner:
+            (path / f"{OWNER}{self.owner}").touch()
         return Stage(path)

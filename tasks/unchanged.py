@@ -1,0 +1,52 @@
+"""Tells before any work, and without loading an engine, that what a recipe asks for is published already."""
+
+from pathlib import Path
+
+from manifests.layout import LATEST, MANIFEST, file_sha256
+from manifests.recipe import Recipe
+from tasks.work import Stage, Work, code_digest, digest_of
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = ROOT / "palm_models" / "weights"
+STAGE = "published"
+
+
+def published(recipe: Recipe) -> Path | None:
+    """The version that LATEST names, when it was made by this recipe from these inputs with this code."""
+    stage = _stage(recipe)
+    home = Path(recipe.out) / recipe.name
+    name = str(stage.facts().get("version", ""))
+    try:
+        newest = (home / LATEST).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return home / name if name and name == newest and (home / name / MANIFEST).is_file() else None
+
+
+def remember(recipe: Recipe, version: Path) -> Path:
+    """Note, when all else is done, that `version` is what the recipe asks for; returns the note's folder."""
+    stage = _stage(recipe)
+    stage.finish([], {"version": version.name, "folder": str(version.absolute())})
+    return stage.path
+
+
+def _stage(recipe: Recipe) -> Stage:
+    """Named by all that determines a version, known without reading a photograph or drawing a picture."""
+    given = Path(recipe.train.checkpoint)  # "shipped" and "train" are no folders
+    learned = [file_sha256(f) for folder in (WEIGHTS, given) for f in sorted(folder.glob("*.*"))]
+    digest = digest_of(
+        recipe.digest(),
+        str(Path(recipe.out).absolute()),
+        recipe.nightly.keep_versions,
+        listing(recipe.source.path),
+        learned,
+        code_digest("flows", "tasks", "manifests", "palm_models"),
+    )
+    return Work.of(recipe).stage(STAGE, digest)
+
+
+def listing(source: str) -> list[tuple[str, int, int]]:
+    """Name, size and time of a source's files: tells, without reading them, that they are as they were."""
+    path = Path(source).expanduser()
+    files = [] if not source else sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
