@@ -48,11 +48,11 @@ class _Lines:
         self._said = now
         logger.info("%s: %d of %d", self._label, done, total)
         if self._artifact and total:
-            self._show(100.0 * done / total)
+            self._show(self._artifact, 100.0 * done / total)
 
-    def _show(self, percent: float) -> None:
+    def _show(self, artifact: UUID, percent: float) -> None:
         try:
-            update_progress_artifact(self._artifact, progress=percent)
+            update_progress_artifact(artifact, progress=percent)
         except Exception as error:  # a server that is away must not cost a night's work
             logger.warning("%s: progress not shown: %s", self._label, type(error).__name__)
 

@@ -1,6 +1,7 @@
 """Draws shards of whole identities, in as many processes as asked for, and keeps those that are done."""
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
@@ -13,6 +14,7 @@ from manifests.layout import explain_write_errors, fsync_file
 from manifests.recipe import Recipe
 from palm_models.engine import Engine
 from tasks.augment import Augmenter
+from tasks.logs import bound
 from tasks.plan import PlannedShard, generation_digest, make_engine, shards
 from tasks.runner import RunnerError, Workers, run
 from tasks.samples import draw_identity, row_of
@@ -82,7 +84,8 @@ def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage
     """Draw one shard into `stage`: the Parquet file first, its marker last."""
     file = stage.path / "shard.parquet"
     partial_file = file.with_suffix(f".{os.getpid()}.partial")
-    with explain_write_errors(file):
+    began = time.monotonic()
+    with bound(shard=shard.name), explain_write_errors(file):
         try:
             count = _write(recipe, engine, shard, partial_file)
             fsync_file(partial_file)
@@ -90,7 +93,7 @@ def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage
         except BaseException:
             partial_file.unlink(missing_ok=True)
             raise
-    stage.finish([file], {"images": count})
+        stage.finish([file], {"images": count, "seconds": round(time.monotonic() - began, 3)})
 
 
 def _write(recipe: Recipe, engine: Engine, shard: PlannedShard, file: Path) -> int:
@@ -102,7 +105,8 @@ def _write(recipe: Recipe, engine: Engine, shard: PlannedShard, file: Path) -> i
         writer: pq.ParquetWriter | None = None
         for planned, captures in zip(shard.identities, shard.captures, strict=True):
             samples = draw_identity(recipe, engine, planned, captures, augmenter)
-            rows = [row_of(recipe, engine, sample) for sample in samples]
+            with bound(identity=planned.identity_id):
+                rows = [row_of(recipe, engine, sample) for sample in samples]
             table = pa.Table.from_pylist(rows)
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))

@@ -37,9 +37,9 @@ class _About(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True: no record is lost."""
         if not hasattr(record, "about"):
-            record.said, record.about = record.getMessage(), dict(_about.get())
-            pairs = "".join(f" {key}={value}" for key, value in record.about.items())
-            record.msg, record.args = record.said + pairs, ()
+            said, about = record.getMessage(), dict(_about.get())
+            record.__dict__.update(said=said, about=about)
+            record.msg, record.args = said + "".join(f" {key}={value}" for key, value in about.items()), ()
         return True
 
 
