@@ -38,6 +38,16 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         return np.asarray(picture.convert("RGB"))
 
 
+def pixels(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """File bytes (n,) -> uint8 RGB (h, w, 3), faster than `decode`. Raises OSError for no picture."""
+    import cv2
+
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+    if picture is None:
+        raise OSError("its bytes are no picture")
+    return np.asarray(picture, np.uint8)
+
+
 def is_marked(data: bytes) -> bool:
     """True when the file says of itself that it is synthetic."""
     with Image.open(io.BytesIO(data)) as picture:

@@ -1,0 +1,123 @@
+"""PalmLoader: torch's DataLoader with a state that counts the batches that arrived: resumes exactly."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch.utils.data import DataLoader
+
+from manifests.balanced import PKOrder
+from manifests.orders import WINDOW, EpochOrder, Order
+
+if TYPE_CHECKING:
+    from manifests.dataset import PalmDataset
+
+
+class Resumable(Protocol):
+    """What can be told at which batch of which epoch to go on."""
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a batch of an epoch."""
+
+
+class PalmLoader:
+    """Batches; one iteration is (the rest of) one epoch, and the next one goes on from there.
+
+    `state_dict` names the first batch that was not yet handed over, whatever the workers have read ahead, so
+    that a new loader with the same options goes on exactly there after `load_state_dict`.
+    """
+
+    def __init__(self, data: Any, place: Resumable, workers: int = 0, **options: Any) -> None:
+        """`data` is what DataLoader reads, `place` (an Order, or the stream itself) decides what comes."""
+        self.place, self.epoch, self.arrived = place, 0, 0
+        if isinstance(place, Order):
+            options = {"sampler": place, "persistent_workers": workers > 0, **options}
+        self.batches: DataLoader[Any] = DataLoader(
+            data, batch_size=None, num_workers=workers, collate_fn=_as_it_is, **options
+        )
+
+    @classmethod
+    def of(
+        cls,
+        dataset: "PalmDataset",
+        batch_size: int = 64,
+        *,
+        per_identity: int = 0,
+        batches: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int = 0,
+        **options: Any,
+    ) -> "PalmLoader":
+        """Every image once an epoch, or batches of batch_size / `per_identity` identities with so many each.
+
+        `batches` is the length of an epoch of the latter. `rank` of `ranks` processes has batches of its own.
+        `options` are those of torch's DataLoader. Raises ValueError when the numbers do not divide.
+        """
+        blocks, held = dataset.blocks() if dataset.image != "none" else (dataset.labels, WINDOW)
+        window = min(WINDOW, held)
+        order: Order
+        if per_identity:
+            p, rest = divmod(batch_size, per_identity)
+            if rest:
+                raise ValueError(f"batch_size {batch_size} is not a multiple of per_identity {per_identity}")
+            order = PKOrder(
+                dataset.labels,
+                p,
+                per_identity,
+                seed=seed,
+                rank=rank,
+                ranks=ranks,
+                batches=batches,
+                blocks=blocks,
+            )
+        else:
+            order = EpochOrder(
+                blocks, batch_size, seed=seed, shuffle=shuffle, window=window, rank=rank, ranks=ranks,
+                drop_last=drop_last,
+            )  # fmt: skip
+        return cls(_Batches(dataset), order, workers, **options)
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def __iter__(self) -> Iterator[Any]:
+        self.place.load_state_dict(self.state_dict())
+        for batch in self.batches:
+            self.arrived += 1
+            yield batch
+        self.set_epoch(self.epoch + 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the beginning of an epoch."""
+        self.epoch, self.arrived = epoch, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Epoch and number of the next batch."""
+        return {"epoch": self.epoch, "batch": self.arrived}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on at the batch that `state_dict` named."""
+        self.epoch, self.arrived = state["epoch"], state["batch"]
+
+
+class _Batches:
+    """A dataset asked for whole batches by lists of row numbers."""
+
+    def __init__(self, dataset: "PalmDataset") -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, rows: Sequence[int]) -> Any:
+        return self.dataset.batch(rows)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
