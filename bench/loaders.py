@@ -1,0 +1,299 @@
+"""Reading side by side: PalmDataset and PalmStream beside the usual loaders, the same pictures, an epoch each.
+
+Prepare once, then measure: python -m bench.loaders prepare DIR, python -m bench.loaders measure DIR
+(needs `uv pip install --group bench`). 2,000 palms of the renderer at 128 px, their bytes repeated under the
+ids of 20,000 images of 2,500 identities: reading cannot tell.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CAPTURES, DISTINCT, REPEATS = 8, 250, 10
+BATCH, WORKERS, BUFFER = 64, 2, 2048  # images of a batch, processes, images of a shuffle buffer
+
+
+def draw(first: int, last: int, folder: Path) -> None:
+    """Shards of rows as generation writes them, each identity under REPEATS ids."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from manifests.recipe import parse
+    from palm_models.renderer import RendererEngine
+    from tasks.plan import PlannedIdentity
+    from tasks.samples import draw_identity, row_of
+
+    recipe, engine = parse({"name": "loaders", "dataset": {"captures": CAPTURES}}), RendererEngine()
+    for number in range(first, last):
+        planned = PlannedIdentity(number, "left", "train")
+        drawn = [row_of(recipe, engine, s) for s in draw_identity(recipe, engine, planned, None)]
+        for copy in range(REPEATS):
+            subject = f"s{copy * DISTINCT + number:06d}"
+            rows = [
+                {
+                    **row,
+                    "subject_id": subject,
+                    "identity_id": f"{subject}_left",
+                    "sample_id": f"{subject}_left_c{row['capture']:03d}_palm",
+                }
+                for row in drawn
+            ]
+            pq.write_table(pa.Table.from_pylist(rows), folder / f"{subject}.parquet")
+
+
+def prepare(folder: Path) -> None:
+    """The version, and the same pictures as each library stores them."""
+    import litdata
+    import pyarrow.parquet as pq
+    import webdataset as wds
+
+    from tests.fake_shards import publish_shards
+
+    (folder / "shards").mkdir(parents=True)
+    half = DISTINCT // 2
+    code = "import sys; from pathlib import Path; from bench.loaders import draw; "
+    code += "draw(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))"
+    parts = [(0, half), (half, DISTINCT)]
+    drawing = [
+        subprocess.Popen([sys.executable, "-c", code, str(a), str(b), str(folder / "shards")])
+        for a, b in parts
+    ]
+    assert all(process.wait() == 0 for process in drawing)
+    version = publish_shards(sorted((folder / "shards").glob("*.parquet")), folder / "out").path
+    tables = [
+        pq.read_table(f, columns=["image", "label", "sample_id"])
+        for f in sorted((version / "data").iterdir())
+    ]
+    samples = [row for table in tables for row in table.to_pylist()]
+    with wds.ShardWriter(f"{folder}/wds-%05d.tar", maxcount=2500, verbose=0) as sink:
+        for row in samples:
+            sink.write({"__key__": row["sample_id"], "png": row["image"]["bytes"], "cls": row["label"]})
+    for row in samples:
+        file = folder / "imagefolder" / f"{row['label']:05d}" / f"{row['sample_id']}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(row["image"]["bytes"])
+    pairs = [(row["image"]["bytes"], row["label"]) for row in samples]
+    litdata.optimize(lambda pair: pair, pairs, str(folder / "litdata"), chunk_bytes="32MB", num_workers=1)
+
+
+def our_decoder(data: bytes) -> Any:
+    """Encoded bytes -> uint8 tensor (3, h, w)."""
+    import torch
+
+    from manifests.images import pixels
+
+    return torch.from_numpy(pixels(np.frombuffer(data, np.uint8))).permute(2, 0, 1)
+
+
+def pillow(data: bytes) -> Any:
+    """The same by Pillow, as the libraries decode by themselves."""
+    import io
+
+    from PIL import Image
+    from torchvision.transforms.functional import pil_to_tensor
+
+    return pil_to_tensor(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def torch_loader(data: Any, shuffle: bool | None = None, **options: Any) -> Any:
+    """torch's DataLoader with the settings that all share."""
+    from torch.utils.data import DataLoader
+
+    return DataLoader(data, BATCH, shuffle=shuffle, num_workers=WORKERS, **options)
+
+
+def palm_dataset(folder: Path, own: bool) -> Any:
+    """Ours, map-style, through its own loader."""
+    from manifests.dataset import PalmDataset
+
+    return PalmDataset(folder / "out" / "palms").loader(BATCH, workers=WORKERS)
+
+
+def palm_dataset_plain(folder: Path, own: bool) -> Any:
+    """Ours, map-style, under torch's DataLoader, every image anywhere in the dataset."""
+    from manifests.dataset import PalmDataset
+
+    return torch_loader(PalmDataset(folder / "out" / "palms"), shuffle=True)
+
+
+def palm_stream(folder: Path, own: bool) -> Any:
+    """Ours, iterable."""
+    from manifests.stream import PalmStream
+
+    return PalmStream(folder / "out" / "palms", batch_size=BATCH).loader(WORKERS)
+
+
+def _tensors(row: dict[str, Any], decode: Callable[[bytes], Any]) -> dict[str, Any]:
+    images = [decode(image["bytes"]) for image in row["image"]]
+    return {"image": images, "label": row["label"]}
+
+
+def hugging_face(folder: Path, own: bool, streaming: bool) -> Any:
+    """datasets over our own Parquet files; streaming shuffles files and a buffer."""
+    import datasets
+
+    files = sorted(str(p) for p in (folder / "out" / "palms").glob("*/data/*.parquet"))
+    data = datasets.load_dataset(
+        "parquet", data_files=files, split="train", streaming=streaming, cache_dir=str(folder / "hf")
+    ).select_columns(["image", "label"])
+    encoded = datasets.Image(decode=False)
+    data = data.with_format("torch") if own else data.cast_column("image", encoded)
+    if streaming:
+        data = data.shuffle(seed=0, buffer_size=BUFFER)
+        if not own:
+            data = data.map(lambda row: {**row, "image": our_decoder(row["image"]["bytes"])})
+        return torch_loader(data)
+    if not own:
+        data = data.with_transform(partial(_tensors, decode=our_decoder))
+    return torch_loader(data, shuffle=True)
+
+
+def lit(folder: Path, own: bool) -> Any:
+    """litdata over its own chunks of the encoded pictures."""
+    import litdata
+
+    decode = pillow if own else our_decoder
+
+    class Decoded(litdata.StreamingDataset):
+        def __getitem__(self, index: Any) -> Any:
+            data, label = super().__getitem__(index)
+            return decode(data), label
+
+    data = Decoded(str(folder / "litdata"), shuffle=True, max_cache_size="10GB")
+    return litdata.StreamingDataLoader(data, batch_size=BATCH, num_workers=WORKERS)
+
+
+def web_dataset(folder: Path, own: bool) -> Any:
+    """WebDataset over tar files, files shuffled and a buffer."""
+    import webdataset as wds
+
+    files = sorted(str(p) for p in folder.glob("wds-*.tar"))
+    data = wds.WebDataset(files, shardshuffle=len(files), seed=0).shuffle(BUFFER)
+    if own:
+        data = data.decode("torchrgb8").to_tuple("png", "cls").batched(BATCH)
+    else:
+        data = data.decode(wds.handle_extension("png", our_decoder)).to_tuple("png", "cls").batched(BATCH)
+    return wds.WebLoader(data, batch_size=None, num_workers=WORKERS)
+
+
+def image_folder(folder: Path, own: bool) -> Any:
+    """torchvision's ImageFolder over one file an image."""
+    from torchvision.datasets import ImageFolder
+    from torchvision.transforms.functional import pil_to_tensor
+
+    if own:
+        return torch_loader(ImageFolder(folder / "imagefolder", transform=pil_to_tensor), shuffle=True)
+    read = ImageFolder(folder / "imagefolder", loader=lambda path: our_decoder(Path(path).read_bytes()))
+    return torch_loader(read, shuffle=True)
+
+
+LOADERS: dict[str, Callable[[Path, bool], Any]] = {
+    "PalmDataset": palm_dataset,
+    "PalmStream": palm_stream,
+    "PalmDataset, torch's loader": palm_dataset_plain,
+    "datasets, map": partial(hugging_face, streaming=False),
+    "datasets, streaming": partial(hugging_face, streaming=True),
+    "litdata": lit,
+    "WebDataset": web_dataset,
+    "ImageFolder": image_folder,
+}
+
+
+def pairs(batch: Any) -> tuple[Any, Any]:
+    """Images and labels of a batch, whatever its form."""
+    return (batch["image"], batch["label"]) if isinstance(batch, dict) else (batch[0], batch[1])
+
+
+def tree_memory(stop: threading.Event, peak: list[float]) -> None:
+    """Keep the largest proportional set size (MiB) of this process with its workers in `peak`."""
+    import psutil
+
+    while not stop.wait(0.25):
+        total = 0
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+            try:
+                total += process.memory_full_info().pss
+            except psutil.Error:
+                continue
+        peak[0] = max(peak[0], total / 2**20)
+
+
+def epoch(name: str, folder: Path, own: bool) -> dict[str, Any]:
+    """One epoch in this process: images a second from the first request to the last batch, and memory."""
+    import torch
+
+    torch.set_num_threads(1)
+    loader = LOADERS[name](folder, own)
+    stop, peak = threading.Event(), [0.0]
+    watch = threading.Thread(target=tree_memory, args=(stop, peak))
+    watch.start()
+    seen, distinct = 0, []
+    began = time.perf_counter()
+    for batch in loader:
+        images, labels = pairs(batch)
+        assert images.shape[1:] == (3, 128, 128) and images.dtype == torch.uint8, images.shape
+        seen += len(images)
+        distinct.append(len(set(np.asarray(labels).tolist())))
+    seconds = time.perf_counter() - began
+    stop.set()
+    watch.join()
+    mixed = statistics.mean(distinct)
+    return {"images": seen, "per_second": seen / seconds, "mib": peak[0], "identities_a_batch": mixed}
+
+
+def measure(folder: Path, rounds: int, names: list[str]) -> Iterator[str]:
+    """Every loader once a round, each epoch in a process of its own; medians over the rounds."""
+    found: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    for _ in range(rounds):
+        for own in (True, False):
+            for name in names:
+                if name.startswith("Palm") and own:
+                    continue  # decodes in one way only
+                command = [sys.executable, "-m", "bench.loaders", "epoch", str(folder), "--name", name]
+                done = subprocess.run(
+                    [*command, *(["--own"] if own else [])], capture_output=True, text=True, check=False
+                )
+                if done.returncode:
+                    raise SystemExit(f"{name}: {done.stderr[-2000:]}")
+                found.setdefault((name, own), []).append(json.loads(done.stdout.splitlines()[-1]))
+                print(name, own, found[name, own][-1], file=sys.stderr, flush=True)
+    yield "| loader | decoder | images/s (rounds) | peak MiB | identities in a batch |\n|---|---|---|---|---|"
+    for (name, own), runs in found.items():
+        speeds = [run["per_second"] for run in runs]
+        decoder = "its own" if own or name.startswith("Palm") else "ours"
+        rest = " ".join(f"{s:.0f}" for s in speeds)
+        mib, mixed = (statistics.median(run[key] for run in runs) for key in ("mib", "identities_a_batch"))
+        speed = f"**{statistics.median(speeds):.0f}** ({rest})"
+        yield f"| {name} | {decoder} | {speed} | {mib:.0f} | {mixed:.1f} |"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=["prepare", "measure", "epoch"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--names", nargs="*", default=list(LOADERS))
+    parser.add_argument("--name", help=argparse.SUPPRESS)
+    parser.add_argument("--own", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.what == "prepare":
+        prepare(options.folder)
+    elif options.what == "epoch":
+        print(json.dumps(epoch(options.name, options.folder, options.own)))
+    else:
+        print("\n".join(measure(options.folder, options.rounds, options.names)))
+
+
+if __name__ == "__main__":
+    main()
