@@ -1,4 +1,4 @@
-"""Reading side by side: PalmDataset and PalmStream beside the usual loaders, the same pictures, an epoch each.
+"""Reading side by side: PalmDataset and PalmStream beside the usual loaders, the same pictures, one epoch.
 
 Prepare once, then measure: python -m bench.loaders prepare DIR, python -m bench.loaders measure DIR
 (needs `uv pip install --group bench`). 2,000 palms of the renderer at 128 px, their bytes repeated under the
@@ -59,16 +59,14 @@ def prepare(folder: Path) -> None:
 
     from tests.fake_shards import publish_shards
 
-    (folder / "shards").mkdir(parents=True)
-    half = DISTINCT // 2
-    code = "import sys; from pathlib import Path; from bench.loaders import draw; "
-    code += "draw(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))"
-    parts = [(0, half), (half, DISTINCT)]
-    drawing = [
-        subprocess.Popen([sys.executable, "-c", code, str(a), str(b), str(folder / "shards")])
-        for a, b in parts
-    ]
-    assert all(process.wait() == 0 for process in drawing)
+    (folder / "shards").mkdir(parents=True, exist_ok=True)
+    if len(list((folder / "shards").iterdir())) < DISTINCT * REPEATS:
+        code = "import sys; from pathlib import Path; from bench.loaders import draw; "
+        code += "draw(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))"
+        halves = [(0, DISTINCT // 2), (DISTINCT // 2, DISTINCT)]
+        commands = [[sys.executable, "-c", code, str(a), str(b), str(folder / "shards")] for a, b in halves]
+        drawing = [subprocess.Popen(command) for command in commands]
+        assert all([process.wait() == 0 for process in drawing])
     version = publish_shards(sorted((folder / "shards").glob("*.parquet")), folder / "out").path
     tables = [
         pq.read_table(f, columns=["image", "label", "sample_id"])
