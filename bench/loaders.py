@@ -66,7 +66,8 @@ def prepare(folder: Path) -> None:
         halves = [(0, DISTINCT // 2), (DISTINCT // 2, DISTINCT)]
         commands = [[sys.executable, "-c", code, str(a), str(b), str(folder / "shards")] for a, b in halves]
         drawing = [subprocess.Popen(command) for command in commands]
-        assert all([process.wait() == 0 for process in drawing])
+        codes = [process.wait() for process in drawing]
+        assert not any(codes), codes
     version = publish_shards(sorted((folder / "shards").glob("*.parquet")), folder / "out").path
     tables = [
         pq.read_table(f, columns=["image", "label", "sample_id"])
