@@ -75,6 +75,7 @@ class PalmLoader:
                 ranks=ranks,
                 batches=batches,
                 blocks=blocks,
+                window=window,
             )
         else:
             order = EpochOrder(
