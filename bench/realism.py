@@ -19,7 +19,7 @@ from palm_models.renderer import RendererEngine
 # Captures like the photographs': large, clean pictures scaled down, of people of about their skin tones.
 STUDIO: Mapping[str, Any] = {
     "infrared": False, "noise": 0.3, "jpeg": 98.0, "motion": 0.0, "defocus": 0.4, "sharpening": 0.0,
-    "metering": 1.0, "levels": {"mean": 0.8, "sd": 0.25}, "exposure": {"mean": -0.23, "sd": 0.3},
+    "metering": 1.0, "levels": {"mean": 0.7, "sd": 0.25}, "exposure": {"mean": -0.23, "sd": 0.3},
 }  # fmt: skip
 PEOPLE: Mapping[str, Any] = {"skin_tone": {"mean": -5.0, "sd": 14.0}}
 
