@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from flows import verbs_dataset
 from flows.options import friendly_errors, recipe_command
 from flows.verbs_generate import generate
 from manifests.recipe import Recipe
@@ -110,3 +111,5 @@ def deploy() -> None:
 
 
 main.add_command(generate)
+for verb in verbs_dataset.VERBS:
+    main.add_command(verb)

@@ -8,6 +8,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.read.DatasetError",
     "manifests.recipe_errors.RecipeError",
     "manifests.schema.SchemaError",
+    "manifests.sql.QueryError",
     "manifests.survey.ShardError",
     "palm_models.checkpoint.CheckpointError",
     "palm_models.hand_model.HandModelError",

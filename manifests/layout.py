@@ -22,6 +22,7 @@ CHECKSUMS = "SHA256SUMS"  # of every other file of the version; `sha256sum -c SH
 DATA = "data"
 BUILDING = ".building-"  # prefix of the folder a version is built in, beside the published ones
 DELETING = ".deleting-"  # prefix of what is being deleted: renamed first, so that no half of it is ever seen
+VIEW = "view.json"  # makes a folder a view: names the version whose data files hold the images
 LOCK = ".lock"  # held while one process publishes
 
 SPLITS = ("train", "validation", "test")

@@ -1,5 +1,6 @@
-"""Opens a published version: by its folder, or by the dataset's folder and what LATEST names."""
+"""Opens a published version or a view of one: by its folder, or by the dataset's folder and LATEST."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import IDENTITIES, LATEST, MANIFEST
+from manifests.layout import IDENTITIES, LATEST, MANIFEST, VIEW
 from manifests.schema import IMAGE_COLUMN, SchemaError, read_metadata
+
+KEPT_OPEN = 3  # shards: rows in label order go to and fro between the files of the three splits
 
 
 class DatasetError(RuntimeError):
@@ -36,16 +39,17 @@ class Dataset:
 
         Raises DatasetError naming sample and shard when one is not there.
         """
-        opened: dict[str, _Shard] = {}
+        root, opened = data_root(self.path), dict[str, _Shard]()
         for sample, shard, row in zip(
             *(rows[c].to_pylist() for c in ("sample_id", "shard", "row")), strict=True
         ):
             try:
                 if shard not in opened:
-                    opened = {shard: _Shard(inside(self.path, shard))}
+                    opened = dict(list(opened.items())[1 - KEPT_OPEN :])
+                    opened[shard] = _Shard(inside(root, shard))
                 yield opened[shard].image(row)
             except (OSError, pa.ArrowException, IndexError) as error:
-                raise DatasetError(f"{sample}: cannot be read from {self.path / shard}: {error}") from error
+                raise DatasetError(f"{sample}: cannot be read from {root / shard}: {error}") from error
 
 
 class _Shard:
@@ -79,6 +83,27 @@ def inside(root: Path, name: str) -> Path:
     return path
 
 
+def data_root(folder: Path) -> Path:
+    """The version whose data files the manifest in `folder` speaks of: itself, or what its view.json names.
+
+    Raises DatasetError when a view's version is not there or no longer the one that was selected from.
+    """
+    if not (folder / VIEW).is_file():
+        return folder
+    try:
+        view = json.loads((folder / VIEW).read_text(encoding="utf-8"))
+        root, content = Path(view["version"]), view["content"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{folder / VIEW}: damaged ({error}): select the view again") from None
+    if not (root / MANIFEST).is_file():
+        raise DatasetError(f"{folder / VIEW}: the version {root} is not there: mend the path or select again")
+    if open_dataset(root).metadata.get("content") != content:
+        raise DatasetError(
+            f"{folder / VIEW}: {root} holds other content now: select again"
+        )
+    return root
+
+
 def version_folder(path: Path | str) -> Path:
     """The version at `path`, or the one that its LATEST names. Raises DatasetError when there is none."""
     path = Path(path)
@@ -105,4 +130,4 @@ def open_dataset(path: Path | str) -> Dataset:
     return Dataset(folder, read_metadata(str(folder / MANIFEST), schema))
 
 
-__all__ = ["Dataset", "DatasetError", "SchemaError", "inside", "open_dataset", "version_folder"]
+__all__ = ["Dataset", "DatasetError", "SchemaError", "data_root", "inside", "open_dataset", "version_folder"]

@@ -50,6 +50,7 @@ COLUMNS = (
     Column("landmarks", LANDMARKS, "px", "MediaPipe's 21 hand landmarks in the image: x0, y0, x1, y1, …"),
     Column("engine", pa.string(), "", "what drew the image: renderer, diffusion, …"),
     Column("checkpoint", pa.string(), "hex", "SHA-256 of the engine's weights; null when it has none"),
+    Column("drawn_with", pa.string(), "JSON", "engine options, file format and transforms, to draw it again"),
     Column("identity_seed", pa.int64(), "", "root seed of the identity's draws"),
     Column("capture_seed", pa.int64(), "", "root seed of the capture's draws"),
     Column("synthetic", pa.bool_(), "", "true: no image shows a real hand"),
@@ -60,6 +61,7 @@ COLUMNS = (
     Column("quality", pa.float32(), "", "0 to 1: how sharp, well exposed and unclipped; null if not judged"),
     Column("identity_score", pa.float32(), "", "cosine to references of its identity; null if not judged"),
     Column("leak_score", pa.float32(), "", "cosine to the nearest photograph at hand; null if not judged"),
+    Column("merged_from", pa.string(), "", "dataset/version a merged row came from; else null"),
     Column("dataset_version", pa.string(), "", "the version this row was published in"),
     Column("created_at", pa.string(), "ISO 8601", "when the version was made, UTC"),
 )
@@ -67,8 +69,10 @@ IMAGE_COLUMN = Column("image", IMAGE, "", "the encoded image (bytes) and its fil
 
 # The writer of a version sets these; every other column comes with the shards.
 WRITTEN = ("label", "split_label", "file_name", "shard", "row", "dataset_version", "created_at")
-JUDGED = ("quality", "identity_score", "leak_score")  # by the gates; the first versions lack them
-OPTIONAL = ("augmentation", "source_dataset", "source_license", *JUDGED)
+JUDGED = ("quality", "identity_score", "leak_score")  # by the gates
+# A shard may lack these: null then. A column that a later release adds belongs here, so that manifests
+# of earlier releases stay readable under the same schema version.
+OPTIONAL = ("augmentation", "source_dataset", "source_license", "drawn_with", "merged_from", *JUDGED)
 REQUIRED = tuple(c.name for c in COLUMNS if c.name not in WRITTEN + OPTIONAL)
 
 IDENTITY_COLUMNS = ("identity_id", "label", "split_label", "subject_id", "hand", "split")
@@ -93,8 +97,9 @@ DICTIONARY = (
         "shard",
         "engine",
         "checkpoint",
+        "drawn_with",
     ),
-    *("source_dataset", "source_license", "dataset_version", "created_at"),
+    *("merged_from", "source_dataset", "source_license", "dataset_version", "created_at"),
 )
 STATISTICS = (
     *("sample_id", "identity_id", "label", "split_label", "subject_id", "hand", "capture", "split", "view"),

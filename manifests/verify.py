@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from manifests.findings import Findings
-from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE, file_sha256
-from manifests.read import DatasetError, inside, version_folder
+from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE, VIEW, file_sha256
+from manifests.read import DatasetError, data_root, inside, version_folder
 from manifests.verification import check_pairs
 from manifests.verify_rows import check_rows
 
@@ -21,6 +21,8 @@ def verify(path: Path | str) -> Findings:
     labels and splits against the contract. Raises DatasetError when there is no version at `path`.
     """
     root = version_folder(path)
+    if (root / VIEW).is_file():
+        raise DatasetError(f"{root}: a view holds no images: verify {data_root(root)}, which it selects from")
     findings = Findings(root)
     _check_files(root, findings)
     try:

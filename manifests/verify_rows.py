@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from manifests.findings import Findings
 from manifests.layout import DATA, IDENTITIES, MANIFEST, SHARD_NAME
 from manifests.read import DatasetError, inside
-from manifests.schema import COLUMNS, IMAGE_COLUMN, JUDGED, SchemaError, read_metadata
+from manifests.schema import COLUMNS, IMAGE_COLUMN, OPTIONAL, SchemaError, read_metadata
 
 BATCH_ROWS = 128  # rows that are held at once, of the manifest and of each shard
 RULE_COLUMNS = (
@@ -43,7 +43,7 @@ def check_rows(root: Path, findings: Findings) -> None:
 def _checked_schema(file: Path) -> pa.Schema:
     schema = pq.read_schema(file)
     read_metadata(file.name, schema)
-    expected = [c for c in COLUMNS if c.name in schema.names or c.name not in JUDGED]
+    expected = [c for c in COLUMNS if c.name in schema.names or c.name not in OPTIONAL]
     wrong = [c.name for c in expected if c.name not in schema.names or schema.field(c.name).type != c.type]
     if wrong:
         raise SchemaError(f"{file.name}: columns missing or of another type: {', '.join(wrong)}")

@@ -16,7 +16,7 @@ from palm_models.engine import Drawing, Engine
 from palm_models.frame import View
 from palm_models.identity import Identity, make_identity
 from tasks.augment import Augmenter
-from tasks.plan import PlannedIdentity
+from tasks.plan import PlannedIdentity, engine_options
 
 AUGMENT_STAGE = 3  # spawn key of the augmentation's seeds; identities and captures have their own
 
@@ -59,14 +59,29 @@ def draw_identity(
             sample = Sample(planned, identity, number, capture, view, drawing)
             yield sample
             for copy in range(1, recipe.augment.copies + 1) if augmenter else ():
-                yield _augmented(recipe.seed, sample, copy, augmenter)
+                yield _augmented(sample, copy, augmenter)
 
 
-def _augmented(seed: int, sample: Sample, copy: int, augmenter: Augmenter | None) -> Sample:
+def augmentation_seed(capture: Capture, copy: int) -> int:
+    """The seed of augmented copy number `copy` (1, 2, …) of a capture, the same in every view."""
+    key = (AUGMENT_STAGE, capture.subject, ("left", "right").index(capture.hand), capture.capture, copy)
+    return int(np.random.SeedSequence(capture.seed, spawn_key=key).generate_state(1)[0])
+
+
+def drawn_with(recipe: Recipe) -> str:
+    """JSON of what determines an image's bytes beside its identity, its capture and the engine's weights."""
+    settings = {
+        "engine": engine_options(recipe),
+        "image_format": recipe.dataset.image_format,
+        "quality": recipe.dataset.quality,
+        "transforms": [t.model_dump(mode="json") for t in recipe.augment.transforms],
+    }
+    return json.dumps(settings, sort_keys=True)
+
+
+def _augmented(sample: Sample, copy: int, augmenter: Augmenter | None) -> Sample:
     assert augmenter is not None
-    p = sample.planned
-    key = (AUGMENT_STAGE, p.subject, ("left", "right").index(p.hand), sample.capture_index, copy)
-    draw = int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
+    draw = augmentation_seed(sample.capture, copy)
     image, landmarks, applied = augmenter(sample.drawing.image, sample.drawing.landmarks, draw)
     drawing = Drawing(image=image, landmarks=landmarks)
     return replace(sample, drawing=drawing, augmentation=applied, copy=copy)
@@ -96,6 +111,7 @@ def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
         "landmarks": sample.drawing.landmarks.astype(np.float32).ravel().tolist(),
         "engine": engine.name,
         "checkpoint": engine.checkpoint or None,
+        "drawn_with": drawn_with(recipe),
         "identity_seed": sample.identity.seed,
         "capture_seed": sample.capture.seed,
         "synthetic": True,

@@ -1,0 +1,100 @@
+"""Selects images of a version with SQL and writes them as a view: manifest rows, no copy of an image."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from manifests.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
+from manifests.read import Dataset, DatasetError, data_root
+from manifests.schema import METADATA_KEY
+from manifests.sql import QueryError, ask, tables
+
+BATCH_ROWS = 8192
+
+
+def select(dataset: Dataset, query: str, out: Path) -> int:
+    """Write the view `out` of the images that `query` chooses; returns how many they are.
+
+    `query` is what would follow WHERE, or a whole SELECT that answers `sample_id`; its tables are `manifest`
+    and `identities`. The view is a folder: manifest.parquet and identities.parquet with the chosen rows as
+    they are in the version, and view.json that names the version, whose data files hold the images.
+    Raises QueryError for a query that fails or chooses nothing, PublishError when `out` exists already.
+    """
+    if out.exists():
+        raise PublishError(f"{out} exists already: choose another --out, or remove it")
+    root = data_root(dataset.path).resolve()
+    chosen = _chosen(dataset, query)
+    version = {"version": str(root), "content": _content(root, dataset), "query": query}
+    content = hashlib.sha256(json.dumps([version["content"], chosen.to_pylist()]).encode()).hexdigest()
+    metadata = {**dataset.metadata, "content": content, "version": f"{dataset.metadata['version']}-view"}
+    with atomic_directory(out, out.with_name(f"{BUILDING}{out.name}")) as folder:
+        counts = _write_rows(dataset.path / MANIFEST, folder / MANIFEST, metadata, chosen)
+        _write_identities(dataset, folder / IDENTITIES, metadata, counts)
+        (folder / VIEW).write_text(json.dumps(version, indent=1) + "\n", encoding="utf-8")
+    return sum(counts.values())
+
+
+def _content(root: Path, dataset: Dataset) -> Any:
+    """The content digest of the version that the images lie in."""
+    if root == dataset.path.resolve():
+        return dataset.metadata["content"]
+    return json.loads((dataset.path / VIEW).read_text(encoding="utf-8"))["content"]
+
+
+def _chosen(dataset: Dataset, query: str) -> pa.Array:
+    """The sample ids that the query answers, sorted, each once."""
+    first = (query.split() or [""])[0].lower()
+    whole = query if first in ("select", "with", "from") else f"SELECT sample_id FROM manifest WHERE {query}"
+    files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
+    with tables(files) as connection:
+        answer = ask(connection, whole)
+    if "sample_id" not in answer.column_names or not pa.types.is_string(answer["sample_id"].type):
+        raise QueryError(f"{query!r} answers {', '.join(answer.column_names)}; a view needs sample_id")
+    chosen = pc.unique(answer["sample_id"]).drop_null()
+    if not len(chosen):
+        raise QueryError(f"{query!r} chooses no image; `palmforge show` tells what there is")
+    return chosen.take(pc.sort_indices(chosen))
+
+
+def _write_rows(source: Path, target: Path, metadata: dict[str, Any], chosen: pa.Array) -> dict[str, int]:
+    """Copy the rows of the chosen samples, in their order; returns how many each identity has."""
+    counts: dict[str, int] = {}
+    with pq.ParquetFile(source) as file:
+        schema = _stamped(file.schema_arrow, metadata)
+        with pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer:
+            for table in _matching(file, chosen):
+                writer.write_table(table.cast(schema))
+                for found in pc.value_counts(table["identity_id"]).to_pylist():
+                    counts[found["values"]] = counts.get(found["values"], 0) + found["counts"]
+    if sum(counts.values()) != len(chosen):
+        raise DatasetError(f"{source}: holds {sum(counts.values())} of the {len(chosen)} chosen samples")
+    return counts
+
+
+def _matching(file: pq.ParquetFile, chosen: pa.Array) -> Iterator[pa.Table]:
+    for batch in file.iter_batches(BATCH_ROWS):
+        table = pa.table(batch)
+        table = table.filter(pc.is_in(table["sample_id"], value_set=chosen))
+        if table.num_rows:
+            yield table
+
+
+def _write_identities(
+    dataset: Dataset, target: Path, metadata: dict[str, Any], counts: dict[str, int]
+) -> None:
+    table = dataset.identities()
+    table = table.filter(pc.is_in(table["identity_id"], value_set=pa.array(list(counts), pa.string())))
+    images = pa.array([counts[name] for name in table["identity_id"].to_pylist()], pa.int64())
+    table = table.set_column(table.schema.get_field_index("images"), "images", images)
+    pq.write_table(table.replace_schema_metadata(_stamped(table.schema, metadata).metadata), target)
+
+
+def _stamped(schema: pa.Schema, metadata: dict[str, Any]) -> pa.Schema:
+    """The schema with the view's own entry in its metadata."""
+    return schema.with_metadata({**(schema.metadata or {}), METADATA_KEY: json.dumps(metadata).encode()})

@@ -1,0 +1,46 @@
+"""SQL over the tables of a version: duckdb that can read these files and nothing else on the machine."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+
+class QueryError(ValueError):
+    """A query that cannot be answered; the message says what is wrong with it."""
+
+
+@contextmanager
+def tables(files: Mapping[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in memory in which each name is a view of a Parquet file.
+
+    No other file, no network, no extension, no Python variable is in reach, and no query can change that.
+    """
+    paths = {name: _quoted(str(path.resolve())) for name, path in files.items()}
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET allowed_paths = [{', '.join(paths.values())}]")
+        for name, path in paths.items():
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({path})")
+        for setting in ("enable_external_access", "python_enable_replacements"):
+            connection.execute(f"SET {setting} = false")
+        for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
+            connection.execute(f"SET {setting} = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def ask(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The answer to one SELECT. Raises QueryError, in duckdb's words when it fails."""
+    try:
+        statements = connection.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise QueryError(f"one SELECT is expected, not {query!r}")
+        return connection.sql(query).to_arrow_table()
+    except duckdb.Error as error:
+        raise QueryError(f"{query!r}: {error}") from None
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

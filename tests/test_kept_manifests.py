@@ -1,0 +1,33 @@
+"""Versions kept from earlier releases stay readable: every column, every image, by every verb."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from manifests.images import is_marked
+from manifests.read import open_dataset
+from manifests.schema import COLUMNS, OPTIONAL
+from manifests.select import select
+from manifests.verify import verify
+
+KEPT = sorted((Path(__file__).parent / "manifests").iterdir())
+
+
+@pytest.mark.parametrize("version", KEPT, ids=lambda p: p.name)
+def test_a_kept_version_is_whole_and_readable(version, tmp_path):
+    assert verify(version).ok, str(verify(version))
+    dataset = open_dataset(version)
+    rows = dataset.rows()
+    assert rows.num_rows == 4 and dataset.identities().num_rows == 2
+    for row, image in zip(rows.to_pylist(), dataset.images(rows), strict=True):
+        assert hashlib.sha256(image).hexdigest() == row["sha256"] and is_marked(image)
+    assert select(dataset, "capture_rotation < 360 AND identity_skin_tone > -90", tmp_path / "view") == 4
+    assert open_dataset(tmp_path / "view").rows().equals(rows)
+
+
+@pytest.mark.parametrize("version", KEPT, ids=lambda p: p.name)
+def test_what_a_kept_version_lacks_is_optional_and_what_it_has_keeps_its_type(version):
+    schema = open_dataset(version).rows().schema
+    assert {c.name for c in COLUMNS} - set(schema.names) <= set(OPTIONAL)
+    assert all(schema.field(c.name).type == c.type for c in COLUMNS if c.name in schema.names)
