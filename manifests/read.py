@@ -98,9 +98,7 @@ def data_root(folder: Path) -> Path:
     if not (root / MANIFEST).is_file():
         raise DatasetError(f"{folder / VIEW}: the version {root} is not there: mend the path or select again")
     if open_dataset(root).metadata.get("content") != content:
-        raise DatasetError(
-            f"{folder / VIEW}: {root} holds other content now: select again"
-        )
+        raise DatasetError(f"{folder / VIEW}: {root} holds other content now: select again")
     return root
 
 
