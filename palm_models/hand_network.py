@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.frame import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, RING_MCP, WRIST, transform
+from palm_models.litert import Network
 from palm_models.pyramid import Pyramid
 
 INPUT = 224  # side of the network's input in pixels
@@ -26,15 +27,10 @@ class Reading:
 
 
 class HandNetwork:
-    """One of MediaPipe's two landmark networks (full, lite), run by LiteRT on one thread."""
+    """One of MediaPipe's two landmark networks: full, lite."""
 
     def __init__(self, model: bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped, unused-ignore]
-
-        self.interpreter = Interpreter(model_content=model, num_threads=1)
-        self.interpreter.allocate_tensors()
-        self.input = self.interpreter.get_input_details()[0]["index"]
-        self.outputs = [detail["index"] for detail in self.interpreter.get_output_details()[:3]]
+        self.network = Network(model, INPUT)
 
     def read(self, picture: Pyramid, landmarks: NDArray[np.floating]) -> Reading:
         """Landmarks anew, from the crop that the palm's points of the given ones (21, 2) px span.
@@ -44,10 +40,7 @@ class HandNetwork:
         back.
         """
         matrix = crop_matrix(landmarks, mirror=looks_left(landmarks))
-        crop = np.multiply(picture.warp(matrix, INPUT), 1 / 255, dtype=np.float32)
-        self.interpreter.set_tensor(self.input, crop[None])
-        self.interpreter.invoke()
-        points, presence, right = (self.interpreter.get_tensor(index)[0] for index in self.outputs)
+        points, presence, right, *_ = self.network.answer(picture.warp(matrix, INPUT))
         back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
         return Reading(transform(points.reshape(21, 3)[:, :2], back), float(presence[0]), float(right[0]))
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from palm_models.litert import Network
+
 TRAINED_SIDE = 192  # px; the network is convolutional, so that any multiple of 32 works, in its share of time
 LAYERS = ((8, 2), (16, 6))  # stride in px of a layer of anchors, anchors at each of its places
 SAME_PALM = 0.3  # boxes that share more than this of their union show one palm
@@ -20,28 +22,19 @@ class Palm(NamedTuple):
 
 
 class PalmDetector:
-    """The single-shot detector of Bazarevsky and Zhang 2019, run by LiteRT on one thread.
+    """The single-shot detector of Bazarevsky and Zhang 2019.
 
     side: of the input in pixels, a multiple of 32. It finds palms of 20 to 100 px, so a smaller side finds
     hands that fill the picture, in less time, and a larger one small hands.
     """
 
     def __init__(self, model: bytes, side: int = TRAINED_SIDE) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped, unused-ignore]
-
-        self.side, self.anchors = side, anchors(side)
-        self.interpreter = Interpreter(model_content=resized(model, side), num_threads=1)
-        self.input = self.interpreter.get_input_details()[0]["index"]
-        self.interpreter.resize_tensor_input(self.input, [1, side, side, 3])
-        self.interpreter.allocate_tensors()
-        self.outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
+        self.network, self.anchors = Network(resized(model, side), side), anchors(side)
 
     def detect(self, rgb: NDArray[np.uint8], confidence: float) -> list[Palm]:
         """Palms in `rgb`, uint8 (side, side, 3), that score at least `confidence`, best first, none twice."""
-        self.interpreter.set_tensor(self.input, np.multiply(rgb, 1 / 255, dtype=np.float32)[None])
-        self.interpreter.invoke()
-        raw, logits = (self.interpreter.get_tensor(index)[0] for index in self.outputs)
-        scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
+        raw, logits = self.network.answer(rgb)
+        scores = np.asarray(1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80))), np.float32)
         sure = np.flatnonzero(scores >= confidence)
         boxes = raw[sure].reshape(-1, 9, 2)  # centre, size, seven points; px, of which centre and points from
         boxes[:, [0, *range(2, 9)]] += self.anchors[sure, None]  # the anchor

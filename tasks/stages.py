@@ -71,7 +71,16 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
 
     table = photos.path / "photos.parquet"
     ids = sorted(pq.read_table(table, columns=["photo_id"])["photo_id"].to_pylist())
-    names = ("landmarks", "palm_detector", "hand_network", "hand_model", "pyramid", "frame", "picture")
+    names = (
+        "landmarks",
+        "palm_detector",
+        "litert",
+        "hand_network",
+        "hand_model",
+        "pyramid",
+        "frame",
+        "picture",
+    )
     code = code_digest("tasks/align.py", *(f"palm_models/{name}.py" for name in names))
     digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)
     stage = Work.of(recipe).stage("aligned", digest)
