@@ -8,12 +8,15 @@ import click
 from flows import verbs_dataset
 from flows.options import friendly_errors, recipe_command
 from flows.verbs_generate import generate
+from flows.verbs_status import status
 from manifests.recipe import Recipe
 from tasks.logs import set_up_logging
 
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; flows/heartbeat.py says what follows when they stop
+    "PREFECT_CLIENT_MAX_RETRIES": "7",  # 4 minutes in all: a server that restarts must not end a night's work
     "PREFECT_LOGGING_EXTRA_LOGGERS": "palmforge",  # our log lines reach the flow run's log
     "DO_NOT_TRACK": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -111,5 +114,6 @@ def deploy() -> None:
 
 
 main.add_command(generate)
+main.add_command(status)
 for verb in verbs_dataset.VERBS:
     main.add_command(verb)

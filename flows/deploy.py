@@ -19,7 +19,9 @@ class DeployError(RuntimeError):
 
 
 def deploy(api: str = API, logs: Path = Path(".palmforge/deploy")) -> str:
-    """Server, work pool, deployments, worker: each only when it is missing. Returns what to do next.
+    """Server, work pool, deployments, automation, worker: each only when missing. Returns what to do next.
+
+    Runs that were killed on this machine are marked Crashed, so that they hold no slot.
 
     Raises DeployError naming the log when the server does not come up or a command fails.
     """
@@ -31,6 +33,7 @@ def deploy(api: str = API, logs: Path = Path(".palmforge/deploy")) -> str:
         _wait_for(api, logs / "server.log")
     _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
     _prefect(["--no-prompt", "deploy", "--all"], environment)
+    _tell(api)
     if not _runs(logs / "worker.pid"):
         _start(["worker", "start", "--pool", POOL, "--name", "local"], logs / "worker", environment)
     return (
@@ -38,6 +41,18 @@ def deploy(api: str = API, logs: Path = Path(".palmforge/deploy")) -> str:
         f"  PREFECT_API_URL={api} {Path(sys.executable).parent / 'prefect'} "
         "deployment run build-dataset/nightly --watch"
     )
+
+
+def _tell(api: str) -> None:
+    """What the server must know besides the deployments: which runs are dead, and how to see that one is."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.heartbeat import register_heartbeat_automation
+    from flows.reconcile import reconcile
+
+    with temporary_settings({PREFECT_API_URL: api}):
+        reconcile()
+        register_heartbeat_automation()
 
 
 def is_up(api: str) -> bool:

@@ -55,6 +55,7 @@ class _Lines:
             update_progress_artifact(artifact, progress=percent)
         except Exception as error:  # a server that is away must not cost a night's work
             logger.warning("%s: progress not shown: %s", self._label, type(error).__name__)
+            self._artifact = None  # each further try would wait for the server again
 
     @staticmethod
     def _create(label: str) -> UUID | None:

@@ -38,6 +38,8 @@ def generate(
     """
     stage = work.stage("shards", generation_digest(recipe, checkpoint_digest))
     planned = list(shards(recipe) if asked is None else asked)
+    if asked is None:
+        stage.plan(len(planned))
     missing = [s for s in planned if not _stage_of(stage, s).is_whole()]
     finished, failed = len(planned) - len(missing), list[str]()
     progress(finished, len(planned))

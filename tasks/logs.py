@@ -68,7 +68,7 @@ def set_up_logging() -> None:
     if not root.handlers:
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    log.setLevel(logging.INFO)
 
 
 log.addFilter(_About())
+log.setLevel(logging.INFO)  # here, for a Prefect worker sets nothing up

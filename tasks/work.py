@@ -13,6 +13,7 @@ from manifests.layout import atomic_write, file_sha256
 from manifests.recipe import Recipe
 
 MARKER = "DONE.json"
+PLAN = "PLAN.json"  # how many parts a stage is to have, for those who watch it
 OWNER = ".of-"  # prefix of empty files that name the recipes which use a stage
 log = logging.getLogger("palmforge")
 
@@ -73,6 +74,17 @@ class Stage:
         names = {str(f.relative_to(self.path)): (f.stat().st_size, file_sha256(f)) for f in files}
         marker = {"files": names, "facts": dict(facts or {})}
         atomic_write(self.path / MARKER, json.dumps(marker, indent=1, sort_keys=True).encode())
+
+    def plan(self, parts: int) -> None:
+        """Note, before the work, how many shards the stage is to have."""
+        atomic_write(self.path / PLAN, json.dumps({"shards": parts}).encode())
+
+    def planned(self) -> int:
+        """How many shards it is to have; 0 when nobody said."""
+        try:
+            return int(json.loads((self.path / PLAN).read_bytes())["shards"])
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return 0
 
     def facts(self) -> dict[str, Any]:
         """The facts that `finish` was given."""

@@ -1,0 +1,28 @@
+"""The verb `status`: what is done, running, cut off or rejected, told from the files alone."""
+
+import json
+from pathlib import Path
+
+import click
+
+from flows.options import friendly_errors
+
+
+@click.command()
+@click.argument("what", default=".palmforge", metavar="[RECIPE|WORK]")
+@click.option("--json", "as_json", is_flag=True, help="for machines")
+def status(what: str, as_json: bool) -> None:
+    """Tell what is done, running, stale (cut off) or rejected, of a RECIPE or in a WORK folder."""
+    from manifests.recipe import load
+    from manifests.recipe_errors import RecipeError
+    from tasks.status import status as look
+
+    with friendly_errors():
+        recipe = load(what) if what.endswith(".toml") else None
+        work = Path(recipe.work if recipe else what)
+        if recipe is None and not work.is_dir():
+            raise RecipeError(
+                f"{what}: neither a recipe (*.toml) nor a work folder; try datasets/nightly.toml"
+            )
+        found = look(work, recipe)
+    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
