@@ -244,6 +244,6 @@ def _kill_holder(file):
 
 def test_deployments_and_the_heartbeat_automation_are_registered(server):
     names = {d["name"] for d in server.read("deployments/filter")}
-    assert {"quickstart", "nightly", "train"} <= names
+    assert {"quickstart", "nightly", "train", "on-published"} <= names
     automations = [a["name"] for a in server.read("automations/filter")]
     assert automations.count("palmforge: a run without heartbeats has crashed") == 1
