@@ -18,6 +18,7 @@ QUIET = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; flows/heartbeat.py says what follows when they stop
     "PREFECT_CLIENT_MAX_RETRIES": "7",  # 4 minutes in all: a server that restarts must not end a night's work
     "PREFECT_LOGGING_EXTRA_LOGGERS": "palmforge",  # our log lines reach the flow run's log
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none
     "DO_NOT_TRACK": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "OMP_NUM_THREADS": "1",  # threads of several processes spin against each other

@@ -1,5 +1,6 @@
 """Makes a command's options from the recipe's own fields, so that the two cannot drift apart."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,10 +52,16 @@ def _metavar(annotation: Any) -> str:
 
 @contextmanager
 def friendly_errors() -> Iterator[None]:
-    """The errors we raise on purpose become one line and exit code 1; anything else keeps its traceback."""
+    """The errors we raise on purpose become one line and exit code 1; anything else keeps its traceback.
+
+    SIGTERM, which Prefect turns into an exception, becomes one line and exit code 143.
+    """
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        if type(error).__name__ == "TerminationSignal":
+            click.echo("stopped by SIGTERM: the same command goes on where it was cut off", err=True)
+            sys.exit(128 + signal.SIGTERM)
         if not is_expected(error):
             raise
         click.echo(f"error: {error}", err=True)

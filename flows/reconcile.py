@@ -31,8 +31,10 @@ def alive(run_id: str | None) -> Iterator[None]:
     file = _folder() / run_id
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-        file.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def reconcile() -> list[str]:

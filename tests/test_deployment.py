@@ -140,9 +140,7 @@ def test_a_night_from_kaggle_to_the_training_that_it_starts(server):
         variables = ["--job-variable", f"env={json.dumps(environment)}"]
         said = server.run("build-dataset/nightly", "--watch", *variables, **changes)
         assert "Completed" in said and kaggle.authorised[0].startswith("Basic "), said
-        began = time.monotonic()
         assert "Completed" in server.run("build-dataset/nightly", "--watch", *variables, **changes)
-        seconds = time.monotonic() - began
     home = server.folder / "night" / "out" / "nightly"
     assert verify(home).ok and len([p for p in home.iterdir() if p.is_dir()]) == 1
     messages = [line["message"] for line in server.read("logs/filter", sort="TIMESTAMP_DESC", limit=200)]
@@ -230,6 +228,31 @@ def test_server_and_worker_die_in_the_middle_and_the_next_deploy_clears_up(serve
     assert server.read("flow_runs/filter", flow_runs=running) == []
     assert "Completed" in server.run("build-dataset/quickstart", "--watch", **bigger)
     assert verify(home).ok and verify(home).identities == 80
+
+
+def test_sigterm_ends_the_command_cleanly_and_it_goes_on_later(server):
+    folder = server.folder / "terminated"
+    size = {"identities": 40, "captures": 2, "size": 96, "shard_identities": 1}
+    options = [f"out={folder / 'out'}", f"work={folder / 'work'}", "engine.name=renderer", "engine.workers=1"]
+    options += [f"dataset.{key}={value}" for key, value in size.items()]
+    command = [
+        sys.executable,
+        "-c",
+        "from flows.cli import main; main()",
+        "build",
+        "datasets/quickstart.toml",
+    ]
+    command += [word for option in options for word in ("--set", option)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    running = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    wait_for(lambda: list((folder / "work").glob("shards/*/*/DONE.json")), "no shard was drawn")
+    running.send_signal(signal.SIGTERM)
+    said = running.communicate(timeout=120)[0]
+    assert running.returncode == 143 and "the same command goes on" in said, said
+    home = folder / "out" / "quickstart"
+    assert not (home / "LATEST").exists()
+    done = subprocess.run(command, cwd=ROOT, text=True, check=False, **pipes)
+    assert done.returncode == 0 and verify(home).identities == 40, done.stdout
 
 
 def _kill_holder(file):
