@@ -19,7 +19,7 @@ def register_heartbeat_automation() -> None:
     wanted = Automation(
         name=NAME,
         trigger=EventTrigger(
-            match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]
+            match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             after={beat},
             expect={beat, *(f"prefect.flow-run.{state}" for state in FINAL)},
@@ -28,14 +28,18 @@ def register_heartbeat_automation() -> None:
         ),
         actions=[
             ChangeFlowRunState(
+                name=None,
+                force=False,
                 state=StateType.CRASHED,
                 message=f"no heartbeat for {EVERY * MISSED} s; run it again, it goes on where it was cut off",
             )
         ],
     )
     try:
-        wanted.id = Automation.read(name=NAME).id
+        found = Automation.read(name=NAME)
     except ValueError:
         wanted.create()
     else:
+        assert isinstance(found, Automation)  # it would be a coroutine inside an event loop
+        wanted.id = found.id
         wanted.update()
