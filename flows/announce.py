@@ -24,6 +24,7 @@ def announce(recipe: Recipe, version: Path) -> None:
     Sent at least once for each version: a run that was cut off after publishing says it again.
     """
     dataset = open_dataset(version)
+    home = recipe.remote_home or version.parent.absolute()
     emit_event(
         EVENT,
         resource={
@@ -31,8 +32,8 @@ def announce(recipe: Recipe, version: Path) -> None:
             "prefect.resource.name": recipe.name,
         },
         payload={
-            "manifest": str((version / MANIFEST).absolute()),
-            "dataset": str(version.parent.absolute()),
+            "manifest": str(home / version.name / MANIFEST),
+            "dataset": str(home),
             "version": version.name,
             "content": dataset.metadata["content"],
             "images": dataset.rows(["label"]).num_rows,

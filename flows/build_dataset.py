@@ -9,7 +9,6 @@ from prefect.runtime import flow_run
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
 from flows.reconcile import alive
-from manifests.layout import check_writable
 from manifests.recipe import Recipe, load
 from tasks.lock import lock
 from tasks.logs import bound, log
@@ -44,8 +43,9 @@ def _build(plan: Recipe) -> Path:
     from flows.announce import announce, show_version
     from flows.steps import align, generate, ingest, publish, tidy, train
     from tasks.plan import check
+    from tasks.publish import check_target
 
-    check_writable(Path(check(plan).out) / plan.name)
+    check_target(check(plan))
     photos = ingest(plan)
     palms = align(plan, photos)
     checkpoint = train(plan, palms)

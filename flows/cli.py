@@ -83,9 +83,12 @@ def align(source: str, out: Path, size: int, workers: int) -> None:
 
 
 @main.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
-def verify(dataset: Path) -> None:
-    """Reread and rehash DATASET (a version, or a folder with LATEST) and name everything that is wrong."""
+@click.argument("dataset")
+def verify(dataset: str) -> None:
+    """Reread and rehash DATASET and name everything that is wrong.
+
+    A version, or a folder with LATEST, on this machine or at an address such as s3://bucket/palms.
+    """
     from manifests.verify import verify as check
 
     with friendly_errors():

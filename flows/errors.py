@@ -7,6 +7,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.layout.PublishError",
     "manifests.read.DatasetError",
     "manifests.recipe_errors.RecipeError",
+    "manifests.remote.RemoteError",
     "manifests.schema.SchemaError",
     "manifests.sql.QueryError",
     "manifests.survey.ShardError",

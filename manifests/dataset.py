@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
@@ -15,6 +14,7 @@ from manifests.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers
 from manifests.images import pixels
 from manifests.layout import MANIFEST
 from manifests.read import DatasetError, open_dataset
+from manifests.remote import Location, parquet_source
 from manifests.schema import SchemaError
 from manifests.selection import Choice, choose, readable
 from manifests.shards import Shards
@@ -42,7 +42,7 @@ class PalmDataset:
 
     def __init__(
         self,
-        source: Path | str,
+        source: Location | str,
         *,
         image: ImageAs = "uint8",
         columns: Sequence[str] = (),
@@ -157,7 +157,7 @@ class PalmDataset:
     def name(self, index: int) -> str:
         """The sample id of image `index`, looked up in the manifest."""
         here = [("shard", "==", self._shard_names[self._shard[index]]), ("row", "==", int(self._row[index]))]
-        manifest = self.version.path / MANIFEST
+        manifest = parquet_source(self.version.path / MANIFEST)
         found = pq.read_table(manifest, columns=["sample_id"], filters=here, partitioning=None)
         return str(found["sample_id"][0])
 

@@ -1,7 +1,8 @@
 """What a verification found: counts, and a line for each thing that is wrong."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from manifests.remote import Location
 
 SHOWN = 20  # problems that are printed
 KEPT = 1000  # problems that are kept: a version that is wrong everywhere must not fill the memory
@@ -11,7 +12,7 @@ KEPT = 1000  # problems that are kept: a version that is wrong everywhere must n
 class Findings:
     """An empty list of problems means that every byte is as it was published."""
 
-    path: Path
+    path: Location
     images: int = 0
     identities: int = 0
     files: int = 0

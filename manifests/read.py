@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.layout import IDENTITIES, LATEST, MANIFEST, VIEW
+from manifests.remote import Location, location, parquet_source
 from manifests.schema import IMAGE_COLUMN, SchemaError, read_metadata
 
 KEPT_OPEN = 3  # shards: rows in label order go to and fro between the files of the three splits
@@ -21,18 +22,20 @@ class DatasetError(RuntimeError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A published version on disk."""
+    """A published version, on this machine or on a remote store."""
 
-    path: Path
+    path: Path  # or a RemotePath
     metadata: dict[str, Any]  # schema_version, dataset, version, created_at, recipe_digest, content
 
     def rows(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The manifest in label order, one row an image, without the images."""
-        return pq.read_table(self.path / MANIFEST, columns=columns and list(columns), partitioning=None)
+        return pq.read_table(
+            parquet_source(self.path / MANIFEST), columns=columns and list(columns), partitioning=None
+        )
 
     def identities(self) -> pa.Table:
         """One row an identity with its parameters, in label order."""
-        return pq.read_table(self.path / IDENTITIES, partitioning=None)
+        return pq.read_table(parquet_source(self.path / IDENTITIES), partitioning=None)
 
     def images(self, rows: pa.Table) -> Iterator[bytes]:
         """The encoded images of manifest rows, in their order; reads only the row groups that hold them.
@@ -55,8 +58,8 @@ class Dataset:
 class _Shard:
     """A data file of which the last used row group is kept."""
 
-    def __init__(self, path: Path) -> None:
-        self.file = pq.ParquetFile(path)
+    def __init__(self, path: Location) -> None:
+        self.file = pq.ParquetFile(parquet_source(path))
         groups = (self.file.metadata.row_group(i).num_rows for i in range(self.file.num_row_groups))
         self.starts = [0]
         for count in groups:
@@ -75,12 +78,14 @@ class _Shard:
         return data
 
 
-def inside(root: Path, name: str) -> Path:
+def inside(root: Location, name: str) -> Path:
     """The file `name` of the version `root`. Raises DatasetError when it leaves the version."""
-    path = root / name
-    if Path(name).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+    leaves = PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts
+    if isinstance(root, Path):  # and no link leads out of it
+        leaves = leaves or not (root / name).resolve().is_relative_to(root.resolve())
+    if leaves:
         raise DatasetError(f"{root}: the path {name!r} leaves the dataset; do not trust this copy")
-    return path
+    return location(root / name)
 
 
 def data_root(folder: Path) -> Path:
@@ -92,7 +97,7 @@ def data_root(folder: Path) -> Path:
         return folder
     try:
         view = json.loads((folder / VIEW).read_text(encoding="utf-8"))
-        root, content = Path(view["version"]), view["content"]
+        root, content = location(view["version"]), view["content"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{folder / VIEW}: damaged ({error}): select the view again") from None
     if not (root / MANIFEST).is_file():
@@ -102,9 +107,12 @@ def data_root(folder: Path) -> Path:
     return root
 
 
-def version_folder(path: Path | str) -> Path:
-    """The version at `path`, or the one that its LATEST names. Raises DatasetError when there is none."""
-    path = Path(path)
+def version_folder(path: Location | str) -> Path:
+    """The version at `path`, or the one that its LATEST names. Raises DatasetError when there is none.
+
+    `path` may be an address such as s3://bucket/palms; RemoteError when its store cannot be reached.
+    """
+    path = location(path)
     if (path / LATEST).is_file():
         name = (path / LATEST).read_text(encoding="utf-8").strip()
         if not name or name.startswith(".") or "/" in name or not (path / name).is_dir():
@@ -115,14 +123,14 @@ def version_folder(path: Path | str) -> Path:
     return path
 
 
-def open_dataset(path: Path | str) -> Dataset:
-    """The version at `path`, or the newest one of the dataset at `path`.
+def open_dataset(path: Location | str) -> Dataset:
+    """The version at `path`, or the newest one of the dataset at `path`; a local folder or an address.
 
     Raises DatasetError when there is none or it is damaged, SchemaError for an unknown schema version.
     """
     folder = version_folder(path)
     try:
-        schema = pq.read_schema(folder / MANIFEST)
+        schema = pq.read_schema(parquet_source(folder / MANIFEST))
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{folder / MANIFEST}: damaged: {error}") from None
     return Dataset(folder, read_metadata(str(folder / MANIFEST), schema))

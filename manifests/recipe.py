@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from manifests.recipe_errors import RecipeError, explain
+from manifests.remote import RemotePath, is_remote, without_keys
 from manifests.sections import (
     ENGINE_EXECUTION,
     Align,
@@ -44,7 +45,9 @@ class Recipe(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="name of the dataset and of its folder")
     seed: int = Field(default=0, ge=0, lt=2**63, description="root of every random draw")
-    out: str = Field(default="out", min_length=1, description="folder that versions are published in")
+    out: str = Field(
+        default="out", min_length=1, description="folder or address (s3://bucket/prefix) of the versions"
+    )
     work: str = Field(
         default=".palmforge", min_length=1, description="folder of resumable intermediate results"
     )
@@ -62,6 +65,11 @@ class Recipe(Section):
     augment: Augment = Field(default=Augment(), description="derived pictures")
     nightly: Nightly = Field(default=Nightly(), description="growth and retention")
 
+    @field_validator("out")
+    @classmethod
+    def _without_keys(cls, out: str) -> str:
+        return without_keys(out)
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         learns = self.engine.name == "diffusion" and self.train.checkpoint == "train"
@@ -75,6 +83,16 @@ class Recipe(Section):
                 "nightly.add_identities makes a new version every night: leave dataset.version empty"
             )
         return self
+
+    @property
+    def home(self) -> Path:
+        """The local folder of the dataset's versions; with a remote `out` they are kept in `work`."""
+        return Path(self.work, "published") / self.name if is_remote(self.out) else Path(self.out) / self.name
+
+    @property
+    def remote_home(self) -> RemotePath | None:
+        """Where versions are copied to when `out` is an address; None when it is a folder."""
+        return RemotePath(self.out) / self.name if is_remote(self.out) else None
 
     def digest(self, *parts: str) -> str:
         """Sha256 (64 hex digits) of the named parts ("dataset", "engine.steps", …), of all if none is named.

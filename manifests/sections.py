@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from manifests.remote import without_keys
 
 View = Literal["palm", "hand"]
 Hand = Literal["left", "right"]
@@ -65,7 +67,7 @@ class Source(Section):
         default="none", description="none, renderer (drawn palms), folder, archive (zip, tar) or kaggle"
     )
     path: str = Field(
-        default="", description="folder or archive with the photographs; for kinds folder and archive"
+        default="", description="folder or archive with the photographs, local or an address (s3://…)"
     )
     dataset: str = Field(
         default="",
@@ -84,6 +86,11 @@ class Source(Section):
         default=4, ge=1, description="photographs of each identity that kind renderer draws"
     )
     retries: int = Field(default=5, ge=0, le=20, description="further attempts when the network is to blame")
+
+    @field_validator("path")
+    @classmethod
+    def _without_keys(cls, path: str) -> str:
+        return without_keys(path)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from manifests.layout import MANIFEST
 from manifests.read import Dataset, DatasetError, inside
+from manifests.remote import parquet_source
 
 log = logging.getLogger("palmforge")
 
@@ -51,13 +52,13 @@ def choose(dataset: Dataset, columns: Sequence[str], choice: Choice) -> pa.Table
     if unknown:
         raise DatasetError(f"unknown choice {', '.join(unknown)}; valid: {', '.join(COLUMN)}")
     given = {name: value for name, value in choice.items() if value is not None}
-    schema = pq.read_schema(dataset.path / MANIFEST)
+    schema = pq.read_schema(parquet_source(dataset.path / MANIFEST))
     _check_columns(dataset, schema, [*columns, *(COLUMN[name] for name in given)])
     condition = pc.scalar(True)
     for name, value in given.items():
         condition &= _condition(schema.field(COLUMN[name]), name, value)
     rows = pq.read_table(
-        dataset.path / MANIFEST,
+        parquet_source(dataset.path / MANIFEST),
         columns=list(dict.fromkeys(columns)),
         filters=condition if given else None,
         partitioning=None,

@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.read import DatasetError, inside
+from manifests.remote import Location, RemoteError, parquet_source
 from manifests.schema import IMAGE_COLUMN, SchemaError, read_metadata
 
 OPEN_FILES = 64  # data files that a process keeps open
@@ -37,7 +37,7 @@ class Shards:
     worker starts empty.
     """
 
-    def __init__(self, root: Path, cache_bytes: int) -> None:
+    def __init__(self, root: Location, cache_bytes: int) -> None:
         self.root, self.cache_bytes = root, cache_bytes
         self._forget()
 
@@ -77,7 +77,7 @@ class Shards:
 
     def _open(self, shard: str) -> tuple[pq.ParquetFile, NDArray[np.int64]]:
         if shard not in self._files:
-            file = pq.ParquetFile(inside(self.root, shard))
+            file = pq.ParquetFile(parquet_source(inside(self.root, shard)))
             read_metadata(str(self.root / shard), file.schema_arrow)
             counts = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             self._files[shard] = file, np.cumsum([0, *counts])
@@ -106,10 +106,10 @@ def _read(file: pq.ParquetFile, number: int) -> _Group:
 
 
 @contextmanager
-def _explain(path: Path) -> Iterator[None]:
+def _explain(path: Location) -> Iterator[None]:
     try:
         yield
-    except (DatasetError, SchemaError):
+    except (DatasetError, SchemaError, RemoteError):
         raise
     except FileNotFoundError:
         raise DatasetError(f"{path}: this shard is missing; fetch the version again") from None

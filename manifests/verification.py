@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.layout import MANIFEST, PAIRS
+from manifests.remote import Location, parquet_source
 from manifests.schema import pairs_schema, read_metadata
 
 SPLITS = ("validation", "test")  # nobody is verified on what a recogniser learned from
@@ -52,12 +53,12 @@ def write_pairs(folder: Path, metadata: Mapping[str, Any]) -> None:
     pq.write_table(pa.concat_tables(tables), folder / PAIRS, compression="zstd", row_group_size=1 << 16)
 
 
-def check_pairs(folder: Path) -> Iterator[str]:
+def check_pairs(folder: Location) -> Iterator[str]:
     """A line for each pair whose images or whose truth the manifest does not bear out."""
-    pairs = pq.read_table(folder / PAIRS, partitioning=None)
+    pairs = pq.read_table(parquet_source(folder / PAIRS), partitioning=None)
     read_metadata(PAIRS, pairs.schema)
     columns = ["sample_id", "identity_id", "subject_id", "split", "view"]
-    rows = pq.read_table(folder / MANIFEST, columns=columns, partitioning=None)
+    rows = pq.read_table(parquet_source(folder / MANIFEST), columns=columns, partitioning=None)
     sides = []
     for side in ("sample_id_1", "sample_id_2"):
         place = pc.index_in(pairs[side], rows["sample_id"].combine_chunks())

@@ -8,17 +8,19 @@ import pyarrow as pa
 from manifests.findings import Findings
 from manifests.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE, VIEW, file_sha256
 from manifests.read import DatasetError, data_root, inside, version_folder
+from manifests.remote import Location, files_below
 from manifests.verification import check_pairs
 from manifests.verify_rows import check_rows
 
 CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
 
 
-def verify(path: Path | str) -> Findings:
+def verify(path: Location | str) -> Findings:
     """Check the version at `path` (or the newest one of the dataset at `path`), every byte of it.
 
     Files against SHA256SUMS, images against their sha256, data shards against the manifest row by row,
-    labels and splits against the contract. Raises DatasetError when there is no version at `path`.
+    labels and splits against the contract. `path` may be an address such as s3://bucket/palms. Raises
+    DatasetError when there is no version at `path`, RemoteError when its store cannot be reached.
     """
     root = version_folder(path)
     if (root / VIEW).is_file():
@@ -38,16 +40,17 @@ def verify(path: Path | str) -> Findings:
     return findings
 
 
-def _check_files(root: Path, findings: Findings) -> None:
+def _check_files(root: Location, findings: Findings) -> None:
     listed = _listed(root, findings)
-    present = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_symlink() or not p.is_dir()}
-    for name, file in sorted(present.items()):
-        if file.is_symlink() or not file.is_file():
+    present = files_below(root)
+    for name, size in sorted(present.items()):
+        if size < 0:
             findings.add(f"{name}: not a plain file, which a published version never holds")
         elif name in listed:
             findings.files += 1
-            findings.bytes += file.stat().st_size
-            if file_sha256(file) != listed[name]:
+            findings.bytes += size
+            file = root / name
+            if (file_sha256(file) if isinstance(file, Path) else file.sha256()) != listed[name]:
                 findings.add(f"{name}: its bytes are not those that {CHECKSUMS} names")
         elif name != CHECKSUMS:
             findings.add(f"{name}: a foreign file, not in {CHECKSUMS}")
@@ -55,7 +58,7 @@ def _check_files(root: Path, findings: Findings) -> None:
         findings.add(f"{name}: missing, {CHECKSUMS} or the layout names it")
 
 
-def _listed(root: Path, findings: Findings) -> dict[str, str]:
+def _listed(root: Location, findings: Findings) -> dict[str, str]:
     """Name and sha256 of every file in SHA256SUMS."""
     try:
         lines = (root / CHECKSUMS).read_text(encoding="utf-8").splitlines()
@@ -72,7 +75,7 @@ def _listed(root: Path, findings: Findings) -> dict[str, str]:
     return listed
 
 
-def _is_inside(root: Path, name: str) -> bool:
+def _is_inside(root: Location, name: str) -> bool:
     try:
         inside(root, name)
     except DatasetError:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.findings import Findings
-from manifests.layout import DATA, IDENTITIES, MANIFEST, SHARD_NAME
+from manifests.layout import IDENTITIES, MANIFEST, SHARD_NAME
 from manifests.read import DatasetError, inside
+from manifests.remote import Location, files_below, parquet_source
 from manifests.schema import COLUMNS, IMAGE_COLUMN, OPTIONAL, SchemaError, read_metadata
 
 BATCH_ROWS = 128  # rows that are held at once, of the manifest and of each shard
@@ -21,7 +21,7 @@ RULE_COLUMNS = (
 )
 
 
-def check_rows(root: Path, findings: Findings) -> None:
+def check_rows(root: Location, findings: Findings) -> None:
     """Check every row of the version's tables; memory grows by the ids of subjects only.
 
     Raises SchemaError, OSError or a pyarrow error when the manifest itself cannot be read.
@@ -40,8 +40,8 @@ def check_rows(root: Path, findings: Findings) -> None:
     _check_identities(root, findings)
 
 
-def _checked_schema(file: Path) -> pa.Schema:
-    schema = pq.read_schema(file)
+def _checked_schema(file: Location) -> pa.Schema:
+    schema = pq.read_schema(parquet_source(file))
     read_metadata(file.name, schema)
     expected = [c for c in COLUMNS if c.name in schema.names or c.name not in OPTIONAL]
     wrong = [c.name for c in expected if c.name not in schema.names or schema.field(c.name).type != c.type]
@@ -50,8 +50,8 @@ def _checked_schema(file: Path) -> pa.Schema:
     return schema
 
 
-def _batches(file: Path, columns: list[str], rows: int) -> Iterator[pa.Table]:
-    with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+def _batches(file: Location, columns: list[str], rows: int) -> Iterator[pa.Table]:
+    with pq.ParquetFile(parquet_source(file), page_checksum_verification=True) as parquet:
         for batch in parquet.iter_batches(rows, columns=columns, use_threads=False):
             yield pa.table(batch)
 
@@ -97,7 +97,7 @@ def _leaves(file_name: str) -> bool:
 class _Shards:
     """The data shards of a version, each read once from its start, in step with the manifest."""
 
-    def __init__(self, root: Path, columns: list[str], findings: Findings) -> None:
+    def __init__(self, root: Location, columns: list[str], findings: Findings) -> None:
         self.root, self.columns, self.findings = root, columns, findings
         self.cursors: dict[str, _Cursor | None] = {}  # None: unreadable, already among the findings
 
@@ -148,21 +148,20 @@ class _Shards:
         for shard, cursor in self.cursors.items():
             for row in range(cursor.position, cursor.total) if cursor else ():
                 self.findings.add(f"{MANIFEST}: row {row} of {shard} is missing")
-        for file in sorted((self.root / DATA).glob("*.parquet")):
-            name = file.relative_to(self.root).as_posix()
-            if name not in self.cursors:
+        for name in sorted(files_below(self.root)):
+            if SHARD_NAME.match(name) and name not in self.cursors:
                 self.findings.add(f"{MANIFEST}: every row of {name} is missing")
 
 
 class _Cursor:
     """A shard that is read from its start, row by row."""
 
-    def __init__(self, path: Path, columns: list[str]) -> None:
+    def __init__(self, path: Location, columns: list[str]) -> None:
         schema = _checked_schema(path)
         lacking = [name for name in (*columns, IMAGE_COLUMN.name) if name not in schema.names]
         if lacking:
             raise SchemaError(f"lacks the columns {', '.join(lacking)}")
-        self.total: int = pq.read_metadata(path).num_rows
+        self.total: int = pq.read_metadata(parquet_source(path)).num_rows
         self.position = 0
         self._batches = _batches(path, [*columns, IMAGE_COLUMN.name], BATCH_ROWS)
         self._held: pa.Table = next(self._batches, schema.empty_table())
@@ -180,8 +179,8 @@ class _Cursor:
         return taken
 
 
-def _check_identities(root: Path, findings: Findings) -> None:
-    table = pq.read_table(root / IDENTITIES, columns=["label", "images"], partitioning=None)
+def _check_identities(root: Location, findings: Findings) -> None:
+    table = pq.read_table(parquet_source(root / IDENTITIES), columns=["label", "images"], partitioning=None)
     if table["label"].to_pylist() != list(range(findings.identities)):
         findings.add(f"{IDENTITIES}: its labels are not 0 to {findings.identities - 1}")
     if sum(table["images"].to_pylist()) != findings.images:

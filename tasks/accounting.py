@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.layout import MANIFEST
+from manifests.remote import Location, parquet_source
 
 REASON_LIMIT = 3  # names that are shown for each reason
 
@@ -56,14 +57,14 @@ def count_aligned(photos: Path, palms: Path) -> Step:
 
 
 def count_images(
-    folder: Path, rejected: Mapping[str, int] | None = None
+    folder: Location, rejected: Mapping[str, int] | None = None
 ) -> tuple[Step, dict[str, Counter[str]]]:
     """Images drawn = published + rejected, and published images by split, view and augmentation.
 
     `rejected` are the gates' reasons with their numbers.
     """
     by: dict[str, Counter[str]] = {name: Counter() for name in ("split", "view", "augmented")}
-    with pq.ParquetFile(folder / MANIFEST) as file:
+    with pq.ParquetFile(parquet_source(folder / MANIFEST)) as file:
         for batch in file.iter_batches(65536, columns=list(by)):
             for name, counter in by.items():
                 for pair in batch.column(name).value_counts().to_pylist():

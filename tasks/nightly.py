@@ -1,11 +1,12 @@
 """Tonight's recipe: what the recipe asks for, grown from the version that was published last."""
 
-from pathlib import Path
+import tomllib
 
 from manifests.layout import RECIPE
 from manifests.read import DatasetError, open_dataset
-from manifests.recipe import Recipe, load
+from manifests.recipe import Recipe, parse
 from manifests.recipe_errors import RecipeError
+from manifests.remote import Location
 from manifests.schema import SchemaError
 
 
@@ -20,7 +21,7 @@ def tonight(recipe: Recipe, night: str) -> Recipe:
     step = recipe.nightly.add_identities
     if not step:
         return recipe
-    newest = _newest(Path(recipe.out) / recipe.name)
+    newest = _newest(recipe.remote_home or recipe.home)
     size = recipe.dataset.identities
     if newest is not None:
         made, made_in = newest
@@ -36,10 +37,11 @@ def _of_size(recipe: Recipe, identities: int) -> Recipe:
     return recipe.model_copy(update={"dataset": dataset})
 
 
-def _newest(home: Path) -> tuple[Recipe, str] | None:
+def _newest(home: Location) -> tuple[Recipe, str] | None:
     """The recipe of the version that LATEST names and its night; None when there is none to be read."""
     try:
         version = open_dataset(home)
-        return load(version.path / RECIPE), str(version.metadata.get("night", ""))
-    except (DatasetError, SchemaError, RecipeError):
+        made = parse(tomllib.loads((version.path / RECIPE).read_text(encoding="utf-8")))
+        return made, str(version.metadata.get("night", ""))
+    except (DatasetError, SchemaError, RecipeError, OSError, ValueError):
         return None

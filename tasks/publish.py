@@ -1,5 +1,6 @@
 """Publishes the shards of a recipe as a version, with its contact sheet and its report."""
 
+import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,12 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from manifests.card import CardFacts
+from manifests.layout import check_writable
+from manifests.mirror import mirror
 from manifests.publish import publish
 from manifests.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.report import write_pictures_and_report
 from tasks.stages import Done, Generated, source_of
+
+log = logging.getLogger("palmforge")
 
 
 def publish_dataset(
@@ -25,13 +30,14 @@ def publish_dataset(
 ) -> Path:
     """The folder of the version that now holds what was drawn; the one that is there when nothing changed.
 
-    Raises PublishError when it cannot be written; nothing is left half-published then.
+    With a remote `out` the version is built in the work folder, then copied there. Raises PublishError when
+    it cannot be written, RemoteError when it cannot be copied; nothing is left half-published then.
     """
     progress(0, 1)
     stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
     version = publish(
         drawn.shards,
-        Path(recipe.out),
+        recipe.home.parent,
         recipe.name,
         recipe_toml=recipe.to_toml(execution=False),
         recipe_digest=recipe.digest(),
@@ -41,6 +47,8 @@ def publish_dataset(
         version=recipe.dataset.version,
         night=recipe.nightly.night,
     )
+    if recipe.remote_home:
+        log.info("published %s", mirror(version.path, recipe.remote_home))
     progress(1, 1)
     return version.path
 
@@ -49,6 +57,13 @@ def _moment() -> datetime:
     """Now, or SOURCE_DATE_EPOCH (seconds) where it is set: then two builds are equal byte for byte."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+
+
+def check_target(recipe: Recipe) -> None:
+    """Raise PublishError or RemoteError when nothing can be published; to be called before hours of work."""
+    check_writable(recipe.home)
+    if recipe.remote_home:
+        recipe.remote_home.check_writable()
 
 
 def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:

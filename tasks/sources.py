@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from manifests.remote import is_remote
 from tasks.archives import members
 from tasks.found import Found, Listing, SourceError, is_archive, is_hidden
 from tasks.kaggle import download
+from tasks.remote_source import remote_archive, remote_folder
 
 Kind = Literal["folder", "archive", "kaggle", "renderer"]
 Photographs = Callable[[], Iterable[tuple[str, NDArray[np.uint8]]]]
@@ -38,6 +40,8 @@ class SourceSpec:
     @property
     def title(self) -> str:
         """What the column source_dataset says: the Kaggle handle or the name of the folder or archive."""
+        if is_remote(self.path):
+            return self.path.rstrip("/").rpartition("/")[2]
         return self.dataset or (Path(self.path).expanduser().resolve().name if self.path else self.kind)
 
 
@@ -65,10 +69,10 @@ def _open(source: SourceSpec, scratch: Path, photographs: Photographs | None) ->
                 "no_renderer", "kind = renderer needs the function that draws; pass photographs"
             )
         return Listing(_drawn(photographs, scratch))
-    if "://" in source.path:
-        raise SourceError(
-            "remote_path", f"{source.path} is not on this machine; copy it here and name the local path"
-        )
+    if is_remote(source.path) and source.kind == "folder":
+        return remote_folder(source.path, scratch)
+    if is_remote(source.path):
+        return Listing(members(remote_archive(source.path, scratch), scratch))
     path = Path(source.path).expanduser()
     return _folder(path) if source.kind == "folder" else Listing(members(_existing_file(path), scratch))
 

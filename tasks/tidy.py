@@ -24,7 +24,7 @@ def tidy(recipe: Recipe, version: Path, used: Sequence[Path]) -> None:
     so do photographs and checkpoints. Raises PublishError when something cannot be deleted.
     """
     with explain_write_errors(Path(recipe.work)):
-        for name in retain(Path(recipe.out) / recipe.name, recipe.nightly.keep_versions):
+        for name in retain(recipe.home, recipe.nightly.keep_versions):
             log.info("deleted version %s: the newest %d are kept", name, recipe.nightly.keep_versions)
         current = {*used, remember(recipe, version)}
         for stage in _deletable(Path(recipe.work), recipe.name):

@@ -1,9 +1,13 @@
 """Tells before any work, and without loading an engine, that what a recipe asks for is published already."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from manifests.layout import LATEST, MANIFEST, file_sha256
+from manifests.mirror import newest
 from manifests.recipe import Recipe
+from manifests.remote import is_remote
+from tasks.remote_source import remote_listing
 from tasks.work import Stage, Work, code_digest, digest_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,13 +18,15 @@ STAGE = "published"
 def published(recipe: Recipe) -> Path | None:
     """The version that LATEST names, when it was made by this recipe from these inputs with this code."""
     stage = _stage(recipe)
-    home = Path(recipe.out) / recipe.name
+    home = recipe.home
     name = str(stage.facts().get("version", ""))
     try:
-        newest = (home / LATEST).read_text(encoding="utf-8").strip()
+        latest = (home / LATEST).read_text(encoding="utf-8").strip()
     except OSError:
         return None
-    return home / name if name and name == newest and (home / name / MANIFEST).is_file() else None
+    if not name or name != latest or not (home / name / MANIFEST).is_file():
+        return None
+    return home / name if not recipe.remote_home or newest(recipe.remote_home) == name else None
 
 
 def remember(recipe: Recipe, version: Path) -> Path:
@@ -36,7 +42,7 @@ def _stage(recipe: Recipe) -> Stage:
     learned = [file_sha256(f) for folder in (WEIGHTS, given) for f in sorted(folder.glob("*.*"))]
     digest = digest_of(
         recipe.digest(),
-        str(Path(recipe.out).absolute()),
+        str(recipe.remote_home or recipe.home.absolute()),
         recipe.nightly.keep_versions,
         listing(recipe.source.path),
         learned,
@@ -45,8 +51,10 @@ def _stage(recipe: Recipe) -> Stage:
     return Work.of(recipe).stage(STAGE, digest)
 
 
-def listing(source: str) -> list[tuple[str, int, int]]:
+def listing(source: str) -> Sequence[object]:
     """Name, size and time of a source's files: tells, without reading them, that they are as they were."""
+    if is_remote(source):
+        return remote_listing(source)
     path = Path(source).expanduser()
     files = [] if not source else sorted(path.rglob("*")) if path.is_dir() else [path]
     return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]

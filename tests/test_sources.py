@@ -74,7 +74,7 @@ def test_a_folder_or_archive_that_is_not_there(tmp_path: Path) -> None:
     assert refused(SourceSpec("folder", str(tmp_path / "empty")), tmp_path) == "source_empty"
     assert refused(SourceSpec("folder", str(tmp_path / "hidden")), tmp_path) == "source_empty"
     assert refused(SourceSpec("folder", str(tmp_path / "photos.zip")), tmp_path) == "not_a_folder"
-    assert refused(SourceSpec("folder", "s3://bucket/photos"), tmp_path) == "remote_path"
+    assert refused(SourceSpec("folder", "nowhere://bucket/photos"), tmp_path) == "source_unreachable"
     assert refused(SourceSpec("archive", str(tmp_path / "none.zip")), tmp_path) == "source_missing"
     assert refused(SourceSpec("archive", str(tmp_path)), tmp_path) == "not_an_archive"
     assert refused(SourceSpec("archive", str(tmp_path / "photos.zip")), tmp_path) == "not_an_archive"
