@@ -57,7 +57,9 @@ def resolve(url: str | RemotePath) -> tuple[AbstractFileSystem, str]:
     try:
         files, path = fsspec.core.url_to_fs(url, **options)
     except (ImportError, ValueError) as error:
-        raise RemoteError(f"{url}: {error}") from None
+        raise RemoteError(
+            f"{url}: {error}; s3:// works as it is, other stores need their package (gcsfs for gs://)"
+        ) from None
     return files, path.rstrip("/")
 
 
