@@ -116,7 +116,17 @@ def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
         "capture_seed": sample.capture.seed,
         "synthetic": True,
         "image": {"bytes": data, "path": name},
-        "identity_parameters": json.dumps(sample.identity.to_dict(), sort_keys=True),
-        **{f"identity_{key}": value for key, value in sample.identity.scalars().items()},
+        **_identity_columns(sample.identity),
         **{f"capture_{key}": value for key, value in sample.capture.scalars().items()},
     }
+
+
+_last: list[tuple[Identity, dict[str, Any]]] = []  # one identity's columns serve all of its pictures
+
+
+def _identity_columns(identity: Identity) -> dict[str, Any]:
+    if not _last or _last[0][0] is not identity:
+        scalars = {f"identity_{key}": value for key, value in identity.scalars().items()}
+        whole = json.dumps(identity.to_dict(), sort_keys=True)
+        _last[:] = [(identity, {"identity_parameters": whole, **scalars})]
+    return _last[0][1]
