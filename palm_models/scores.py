@@ -176,29 +176,3 @@ def _edges(run: Scores) -> NDArray[np.float64]:
     return np.unique(np.concatenate([
         np.quantile(run.impostor, tail), np.quantile(run.genuine, np.linspace(0, 1, EDGES))
     ]))  # fmt: skip
-
-
-def rank_one(runs: Sequence[Vectors], labels: NDArray[Any], seed: int = 0) -> dict[str, Any]:
-    """Closed-set identification rate at rank 1 of unit vectors (n, d), a run each, with its 95 % interval.
-
-    Each picture of every identity is its only reference once, in turn; all others are probes.
-    """
-    _, index = np.unique(labels, return_inverse=True)
-    place = np.array([int((index[:k] == index[k]).sum()) for k in range(len(index))])
-    count = int(index.max()) + 1
-    hits, probes = np.zeros((len(runs), count)), np.zeros(count)
-    for turn in range(int(place.max()) + 1):
-        times = np.bincount(index, minlength=count)
-        gallery = np.flatnonzero(place == turn % times[index])
-        others = np.setdiff1d(np.arange(len(index)), gallery)
-        probes += np.bincount(index[others], minlength=count)
-        for k, vectors in enumerate(runs):
-            nearest = index[gallery][np.argmax(vectors[others] @ vectors[gallery].T, axis=1)]
-            hits[k] += np.bincount(index[others], nearest == index[others], count)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(count, np.full(count, 1 / count), REPLICATES)
-    drawn = rng.integers(0, len(runs), (REPLICATES, len(runs)))
-    rates = [(w @ hits[d].mean(0)) / max(w @ probes, 1) for w, d in zip(weights, drawn, strict=True)]
-    low, high = np.quantile(rates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    value = float(hits.mean(0).sum() / max(probes.sum(), 1))
-    return {"value": value, "low": float(low), "high": float(high), "gallery": count}

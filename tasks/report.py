@@ -1,109 +1,79 @@
-"""Writes contact_sheet.png and report.html: what was made of what, for people, in one file each."""
+"""Writes contact_sheet.png, measures.json and report.html: what was made of what, and how good it is."""
 
-import base64
-import io
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
 
-from manifests.layout import CONTACT_SHEET, MANIFEST, RECIPE, REPORT
+from manifests.layout import CONTACT_SHEET, IDENTITIES, MEASURES, RECIPE, REJECTS, REPORT
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import Recipe
+from tasks import page, shown
 from tasks.accounting import Step, count_aligned, count_images, count_photos
+from tasks.charts import det, histogram
 from tasks.contact_sheet import Block, Row, draw_sheet
-from tasks.stages import Done
+from tasks.measure import Measures, measure
+from tasks.shown import Shown, ShownIdentity
+from tasks.stages import WEIGHTS, Done
 
-IDENTITIES, CAPTURES, REAL = 12, 8, 16  # shown at most
-THUMBNAIL = 256  # px, longest side of a picture in the report
+FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "mediapipe", "albumentations")
+PRIVATE = "reports"  # folder of the work folder with the copies that show photographs
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture with what is known about it."""
+class _Material:
+    """All that a report of one version is made of."""
 
-    data: bytes
-    facts: Mapping[str, Any]
+    dataset: Dataset
+    recipe: Recipe
+    stages: Mapping[str, Done | None]
+    measures: Measures
+    identities: Sequence[ShownIdentity]
+    aligned: Path | None  # aligned.parquet
 
-
-@dataclass(frozen=True)
-class ShownIdentity:
-    """One row of the contact sheet."""
-
-    name: str
-    label: int
-    split: str
-    view: str
-    pictures: Sequence[Shown]
+    @property
+    def of_people(self) -> bool:
+        """The source shows real hands; what the renderer drew as photographs shows nobody's."""
+        return self.aligned is not None and self.recipe.source.kind != "renderer"
 
 
 def write_pictures_and_report(folder: Path, recipe: Recipe, stages: Mapping[str, Done | None]) -> None:
-    """Write the contact sheet and the report of the version in `folder`, whose tables are already there.
+    """Measure the version in `folder`, whose tables are already there, and write its pages.
 
-    `stages`: "ingest", "align" and "train", each with what it left or None when it was not run.
+    `stages`: "ingest", "align", "train", … with what each left or None when it was not run. Photographs of
+    people are biometric data: they are shown in the version only if recipe.report.photographs says so, and
+    always in a copy in the work folder, which is never published.
     """
-    dataset = open_dataset(folder)
-    identities, real = shown_identities(dataset), shown_real(stages.get("align"))
-    (folder / CONTACT_SHEET).write_bytes(draw_sheet(sheet_blocks(identities, real, recipe)))
-    (folder / REPORT).write_text(render(dataset, recipe, stages, identities, real), encoding="utf-8")
+    dataset, palms, began = open_dataset(folder), stages.get("align"), time.monotonic()
+    aligned = palms.path / "aligned.parquet" if palms else None
+    measures = measure(dataset, aligned, WEIGHTS, recipe.seed)
+    measured = Done(WEIGHTS, measures.facts["encoder"], {"seconds": round(time.monotonic() - began, 1)})
+    (folder / MEASURES).write_text(json.dumps(measures.facts, indent=1) + "\n", encoding="utf-8")
+    material = _Material(
+        dataset, recipe, {**stages, "measure": measured}, measures, shown.identities(dataset), aligned
+    )
+    _write(material, folder, photographs=recipe.report.photographs or not material.of_people)
+    if material.of_people:
+        _write(material, private_copy(recipe, dataset.metadata["version"]), photographs=True, private=True)
 
 
-def shown_identities(dataset: Dataset) -> list[ShownIdentity]:
-    """The first identities with their first captures, a row a view; augmented pictures are left out."""
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
-        table = pa.table(next(file.iter_batches(8192)))
-    rows = [r for r in table.to_pylist() if r["label"] < IDENTITIES and not r["augmented"]]
-    keys = dict.fromkeys((r["view"], r["label"]) for r in rows)
-    found = []
-    for view, label in sorted(keys, key=lambda key: (key[0] != "palm", key[1])):
-        chosen = [r for r in rows if (r["view"], r["label"]) == (view, label)][:CAPTURES]
-        images = dataset.images(pa.Table.from_pylist(chosen, schema=table.schema))
-        pictures = [Shown(data, _facts(row)) for data, row in zip(images, chosen, strict=True)]
-        found.append(ShownIdentity(chosen[0]["identity_id"], label, chosen[0]["split"], view, pictures))
-    return found
+def private_copy(recipe: Recipe, version: str) -> Path:
+    """Where the copy of a version's report with photographs of people lies, if it has any."""
+    return Path(recipe.work) / PRIVATE / recipe.name / version
 
 
-def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest row as people read it: numbers short, no landmarks."""
-    values = {k: v for k, v in row.items() if v is not None and k not in ("landmarks", "dataset_version")}
-    return {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in values.items()}
-
-
-def shown_real(palms: Done | None) -> list[Shown]:
-    """Some aligned real palms, evenly over the photographs; none when nothing was aligned."""
-    if palms is None:
-        return []
-    columns = ["view", "photo_id", "hand", "size"]
-    table = pq.read_table(palms.path / "aligned.parquet", columns=columns)
-    places = [i for i, view in enumerate(table["view"].to_pylist()) if view == "palm"]
-    step = max(1, len(places) // REAL)
-    chosen = places[::step][:REAL]
-    facts = table.take(chosen).to_pylist()
-    return [
-        Shown(data, f)
-        for data, f in zip(_images_at(palms.path / "aligned.parquet", chosen), facts, strict=True)
-    ]
-
-
-def _images_at(file: Path, places: Sequence[int]) -> list[bytes]:
-    """Images of rows in ascending order, a batch of the file in memory at a time."""
-    found, start = [], 0
-    with pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches(64, columns=["image"]):
-            held = [p - start for p in places if start <= p < start + batch.num_rows]
-            found += [
-                image["bytes"] for image in batch.column("image").take(pa.array(held, pa.int64())).to_pylist()
-            ]
-            start += batch.num_rows
-    return found
+def _write(material: _Material, folder: Path, *, photographs: bool, private: bool = False) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    real = shown.photographs(material.aligned) if material.aligned and photographs else []
+    sheet = draw_sheet(sheet_blocks(material.identities, real, material.recipe))
+    (folder / CONTACT_SHEET).write_bytes(sheet)
+    (folder / REPORT).write_text(_render(material, real, photographs, private), encoding="utf-8")
 
 
 def sheet_blocks(identities: Sequence[ShownIdentity], real: Sequence[Shown], recipe: Recipe) -> list[Block]:
@@ -111,13 +81,13 @@ def sheet_blocks(identities: Sequence[ShownIdentity], real: Sequence[Shown], rec
     blocks = []
     if real:
         pictures = [picture.data for picture in real]
-        lines = [pictures[i : i + CAPTURES] for i in range(0, len(pictures), CAPTURES)]
+        lines = [pictures[i : i + shown.CAPTURES] for i in range(0, len(pictures), shown.CAPTURES)]
         credit = recipe.source.credit or recipe.source.dataset or recipe.source.path
         drawn = recipe.source.kind == "renderer"
         title = "Aligned drawn palms (source: renderer)" if drawn else f"Real aligned palms ({credit})"
         blocks.append(Block(title, [Row("drawn" if drawn else "real", line) for line in lines]))
     for view in dict.fromkeys(identity.view for identity in identities):
-        rows = [_sheet_row(identity) for identity in identities if identity.view == view]
+        rows = [_sheet_row(i) for i in identities if i.view == view][:FIRST_ROWS]
         columns = [f"capture {i}" for i in range(max(len(row.pictures) for row in rows))]
         blocks.append(Block(f"Generated by {recipe.engine.name}, view {view}", rows, columns))
     return blocks
@@ -128,33 +98,56 @@ def _sheet_row(identity: ShownIdentity) -> Row:
     return Row(f"{name}\nlabel {identity.label}\n{identity.split}", [p.data for p in identity.pictures])
 
 
-def render(
-    dataset: Dataset,
-    recipe: Recipe,
-    stages: Mapping[str, Done | None],
-    identities: Sequence[ShownIdentity],
-    real: Sequence[Shown],
-) -> str:
+def _render(material: _Material, real: Sequence[Shown], photographs: bool, private: bool) -> str:
     """The report as one HTML page that asks for nothing outside itself."""
+    dataset, stages, facts = material.dataset, material.stages, material.measures.facts
     images, counts = count_images(dataset.path)
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            dataset=dataset.metadata,
-            recipe=recipe,
-            recipe_toml=(dataset.path / RECIPE).read_text(encoding="utf-8"),
-            steps=[*accounting(stages), images],
-            counts=counts,
-            identities=identities,
-            views=list(dict.fromkeys(i.view for i in identities)),
-            identity_count=pq.read_metadata(dataset.path / "identities.parquet").num_rows,
-            real=real,
-            timings=[(name, done.facts.get("seconds"), done.digest) for name, done in stages.items() if done],
-            training=_plain(stages.get("train")),
-            lineage=lineage(dataset, recipe),
-        )
+    charts = {}
+    if rates := facts.get("verification"):
+        charts["histogram"] = histogram(facts["histogram"], rates["eer_threshold"])
+        charts["det"] = det({"": rates["det"]})
+    return page.render(
+        "report.html",
+        dataset=dataset.metadata,
+        recipe=material.recipe,
+        recipe_toml=(dataset.path / RECIPE).read_text(encoding="utf-8"),
+        steps=[*accounting(stages), images],
+        reasons=shown.rejects(dataset.path / REJECTS),
+        counts=counts,
+        identities=material.identities,
+        views=list(dict.fromkeys(i.view for i in material.identities)),
+        first_rows=FIRST_ROWS,
+        identity_count=pq.read_metadata(dataset.path / IDENTITIES).num_rows,
+        real=real,
+        withheld=material.of_people and not photographs,
+        private=private,
+        measures=facts,
+        charts=charts,
+        nearest=_nearest(material, photographs),
+        timings=[(name, done.facts.get("seconds"), done.digest) for name, done in stages.items() if done],
+        training=_plain(stages.get("train")),
+        lineage=lineage(dataset, material.recipe),
     )
+
+
+def _nearest(material: _Material, photographs: bool) -> list[dict[str, Any]]:
+    """The outputs most like a photograph, with the photograph where it may be shown."""
+    found = material.measures.nearest
+    if not found or material.aligned is None:
+        return []
+    wanted = {f["row"]["sample_id"] for f in found}
+    table = material.dataset.rows(["sample_id", "shard", "row"])
+    table = table.filter(pq.pc.is_in(table["sample_id"], pq.pa.array(sorted(wanted))))
+    held = dict(zip(table["sample_id"].to_pylist(), material.dataset.images(table), strict=True))
+    photos = shown.photographs_named(material.aligned, [f["photo_id"] for f in found]) if photographs else []
+    return [
+        {
+            "output": Shown(held[f["row"]["sample_id"]], shown.row_facts(f["row"])),
+            "photograph": Shown(photos[k], {"photo_id": f["photo_id"]}) if photos else None,
+            "similarity": f["similarity"],
+        }
+        for k, f in enumerate(found)
+    ]
 
 
 def accounting(stages: Mapping[str, Done | None]) -> list[Step]:
@@ -193,26 +186,3 @@ def _plain(done: Done | None) -> dict[str, Any]:
     """The facts of a stage that are single values."""
     facts = done.facts if done else {}
     return {k: v for k, v in facts.items() if isinstance(v, str | int | float) and k != "seconds"}
-
-
-def data_uri(data: bytes) -> str:
-    """A picture as a small WebP in the page itself."""
-    with Image.open(io.BytesIO(data)) as file:
-        picture = file.convert("RGB")
-    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    picture.save(out, "webp", quality=82)
-    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["uri"] = data_uri
-    return environment

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from palm_models.scores import Scores, compare, curve, d_prime, error_rates, fnmr_at, rank_one, supported
+from palm_models.scores import Scores, compare, curve, d_prime, error_rates, fnmr_at, supported
 
 
 def drawn(genuine, impostor, seed=0, identities=50):
@@ -88,13 +88,3 @@ def test_scores_that_do_not_overlap_have_no_errors():
     scores = drawn((0.9, 0.01), (0.1, 0.01))
     fmr, fnmr, _ = curve(scores)
     assert error_rates([scores])["eer"]["value"] == 0 and fnmr_at(0.001)(fmr, fnmr) == 0
-
-
-def test_rank_one_counts_probes_whose_nearest_reference_is_their_own():
-    labels = np.repeat(np.arange(4), 3)
-    vectors = np.eye(4, dtype=np.float32)[labels]
-    assert rank_one([vectors], labels) == {"value": 1.0, "low": 1.0, "high": 1.0, "gallery": 4}
-    vectors[0] = vectors[3]  # one picture looks like another identity: wrong as a probe of two turns
-    wrong = rank_one([vectors], labels)
-    # as reference (turn 0) it loses its identity's two probes and may draw the other's: counted by hand
-    assert wrong["value"] == pytest.approx((24 - 2 - 2) / 24) and wrong["low"] < wrong["value"]

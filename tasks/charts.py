@@ -1,0 +1,109 @@
+"""Draws the charts of the report and of an evaluation: similarity histograms, DET curves, utility curves."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, QUIET, LINE = "#1c1e21", "#5f6670", "#e2e5e9"
+SERIES = ("#2f6db3", "#c2571a", "#5b8c3e", "#8a4fa3", "#b8860b", "#3f8f8f", "#a33f5b", "#6b6b6b")
+THEMED = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)"}  # in a page, light or dark
+SETTINGS = {
+    "svg.fonttype": "none", "svg.hashsalt": "palmforge", "font.size": 9.5, "axes.edgecolor": QUIET,
+    "axes.labelcolor": QUIET, "text.color": INK, "xtick.color": QUIET, "ytick.color": QUIET,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "legend.frameon": False,
+    "grid.color": LINE, "grid.linewidth": 0.8,
+}  # fmt: skip
+TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4)  # of a DET curve
+NAMES = {"genuine": "same identity", "impostor": "different identities", "real": "different photographs"}
+
+Interval = Mapping[str, float]  # value, low, high
+
+
+def histogram(found: Mapping[str, Any], threshold: float | None) -> Figure:
+    """Shares of similarities in bins, for each kind that was measured, and the threshold of the EER."""
+    figure, axes = _axes((4.3, 2.9))
+    edges = found["edges"]
+    for colour, (kind, name) in zip(SERIES, NAMES.items(), strict=False):
+        if kind in found:
+            axes.stairs(found[kind], edges, fill=kind != "real", color=colour, alpha=0.45, label=name)
+            axes.stairs(found[kind], edges, color=colour, linewidth=1.2)
+    if threshold is not None:
+        axes.axvline(threshold, color=QUIET, linewidth=0.9, linestyle=(0, (3, 2)))
+        axes.text(threshold, axes.get_ylim()[1], " equal error", color=QUIET, va="top", fontsize=8.5)
+    axes.set(xlabel="similarity (cosine)", ylabel="share of pairs", xlim=(edges[0], edges[-1]), ylim=(0, None))
+    axes.legend(loc="upper left", fontsize=8.5)
+    return figure
+
+
+def det(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """Detection error trade-off: FNMR against FMR, both on normal deviate scales (Martin et al. 1997)."""
+    figure, axes = _axes((4.3, 3.4))
+    deviate = NormalDist().inv_cdf
+    least = 0.4
+    for colour, (name, points) in zip(SERIES * len(curves), curves.items(), strict=False):
+        inside = [(x, max(y, 1e-4)) for x, y in points if 0 < x < 0.5 and y < 0.9]
+        if not inside:
+            continue
+        least = min(least, *(min(pair) for pair in inside))
+        axes.plot(*zip(*((deviate(x), deviate(y)) for x, y in inside), strict=True), color=colour, label=name)
+    shown = [t for t in TICKS if t >= least * 0.9] or list(TICKS[-2:])
+    places, words = [deviate(t) for t in shown], [f"{100 * t:g}" for t in shown]
+    axes.set_xticks(places, words)
+    axes.set_yticks(places, words)
+    axes.plot([places[0], places[-1]], [places[0], places[-1]], color=LINE, linewidth=0.9, zorder=0)
+    axes.grid(True)
+    axes.set(xlabel="FMR, %", ylabel="FNMR, %")
+    if len(curves) > 1:
+        axes.legend(loc="upper right", fontsize=8.5)
+    return figure
+
+
+def utility(lines: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> Figure:
+    """A rate (shares, drawn in %) against the number of identities trained on, with its intervals."""
+    figure, axes = _axes((4.3, 2.9))
+    for colour, (name, points) in zip(SERIES * len(lines), lines.items(), strict=False):
+        at, rates = [p[0] for p in points], [p[1] for p in points]
+        axes.plot(at, [100 * r["value"] for r in rates], "o-", color=colour, markersize=4, label=name)
+        low, high = [100 * r["low"] for r in rates], [100 * r["high"] for r in rates]
+        axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.grid(True, axis="y")
+    ticks = sorted({at for points in lines.values() for at, _ in points})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(t) for t in ticks])
+    axes.minorticks_off()
+    axes.set(xlabel="identities trained on", ylabel=label, ylim=(0, None))
+    axes.legend(fontsize=8.5)
+    return figure
+
+
+def _axes(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=size, layout="constrained")
+        return figure, figure.add_subplot()
+
+
+def png(figure: Figure) -> bytes:
+    """The chart as a PNG file on white."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=200, metadata={"Software": None})
+    return out.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """The chart as an SVG element for a page: in the page's colours and type, as wide as its place."""
+    out = io.StringIO()
+    with mpl.rc_context(SETTINGS):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, 1), 1)
+    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
+    for colour, variable in THEMED.items():
+        text = text.replace(colour, variable)
+    return text

@@ -1,0 +1,55 @@
+"""Renders the self-contained pages, report and evaluation: one template folder, one look, no outside address."""
+
+import base64
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from tasks.charts import svg
+from tasks.shown import small
+
+
+def render(template: str, **values: Any) -> str:
+    """The page of a template in tasks/templates."""
+    return _environment().get_template(template).render(**values)
+
+
+def uri(data: bytes) -> str:
+    """A picture as a small WebP in the page itself."""
+    return f"data:image/webp;base64,{base64.b64encode(small(data)).decode()}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.0312 -> 3.1 %; very small shares keep one digit that counts."""
+    value = 100 * share
+    return f"{value:.{digits}f} %" if value == 0 or value >= 0.5 * 10**-digits else f"{value:.1g} %"
+
+
+def rate(found: Mapping[str, float]) -> str:
+    """A rate with its interval: 3.1 % (2.0 to 4.4)."""
+    low, high = (percent(found[k]).removesuffix(" %") for k in ("low", "high"))
+    return f"{percent(found['value'])} ({low} to {high})"
+
+
+def listed(facts: Mapping[str, Any]) -> str:
+    """Facts as aligned lines, one node of a page however many there are."""
+    width = max((len(key) for key in facts), default=0)
+    return "\n".join(f"{key.replace('_', ' '):<{width}}  {value}" for key, value in facts.items())
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"uri": uri, "percent": percent, "rate": rate, "listed": listed}
+    environment.filters["svg"] = lambda figure: Markup(svg(figure))  # drawn by us: nothing of a user's in it
+    return environment

@@ -1,0 +1,101 @@
+"""A bounded sample of the palms of a published version, and of aligned photographs beside them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from manifests.images import decode
+from manifests.layout import IDENTITIES, MANIFEST
+from manifests.read import Dataset
+from palm_models.frame import View, frame_matrix
+from palm_models.pyramid import Pyramid
+
+SIDE = 128  # px, side of the palms that are measured
+IMAGES, CAPTURES, REAL = 1000, 8, 300  # at most: images, of one identity, aligned photographs
+
+Pictures = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Palms with their manifest rows, identities standing together."""
+
+    pictures: Pictures  # (n, SIDE, SIDE, 3)
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The identity of each palm."""
+        return np.array([row["label"] for row in self.rows], np.int64)
+
+
+def sample(dataset: Dataset, seed: int, images: int = IMAGES) -> Sampled:
+    """The first captures of identities drawn by seed: none augmented, of view palm where there is one."""
+    with pq.ParquetFile(dataset.path / IDENTITIES) as file:
+        total = file.metadata.num_rows
+    views = counts(dataset, "view")
+    view: View = "palm" if "palm" in views else "hand"
+    per_identity = max(2, min(CAPTURES, round(sum(views.values()) / max(1, total * len(views)))))
+    chosen = np.random.default_rng(seed).permutation(total)[: max(2, images // per_identity)]
+    tables, seen = [], Counter[int]()
+    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+        for batch in file.iter_batches(65536):
+            table = pa.table(batch)
+            wanted = np.isin(table["label"].to_numpy(), chosen) & (table["view"].to_numpy() == view)
+            wanted &= ~table["augmented"].to_numpy()
+            places = []
+            for place in np.flatnonzero(wanted):
+                label = table["label"][int(place)].as_py()
+                seen[label] += 1
+                places += [place] if seen[label] <= per_identity else []
+            tables.append(table.take(pa.array(places, pa.int64())))
+    rows = pa.concat_tables(tables)
+    listed = rows.to_pylist()
+    pictures = [
+        palm(decode(data), view, np.reshape(row["landmarks"], (21, 2)))
+        for data, row in zip(dataset.images(rows), listed, strict=True)
+    ]
+    return Sampled(np.stack(pictures), [{k: v for k, v in r.items() if k != "landmarks"} for r in listed])
+
+
+def palm(picture: Pictures, view: View, landmarks: NDArray[np.floating]) -> Pictures:
+    """The palm (SIDE, SIDE, 3) of a picture of either view; landmarks (21, 2) in its pixels."""
+    if view == "hand":
+        return Pyramid(picture).warp(frame_matrix(landmarks, "palm", SIDE), SIDE)
+    return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def aligned(palms: Path | None) -> tuple[Pictures, list[str]]:
+    """Aligned photographs (n, SIDE, SIDE, 3) of view palm, spread over the table, with their photo ids."""
+    nothing = np.empty((0, SIDE, SIDE, 3), np.uint8)
+    if palms is None:
+        return nothing, []
+    listed = pq.read_table(palms, columns=["view", "photo_id"]).to_pylist()
+    places = [i for i, row in enumerate(listed) if row["view"] == "palm"]
+    places = places[:: max(1, -(-len(places) // REAL))]
+    pictures, start, wanted = [], 0, set(places)
+    with pq.ParquetFile(palms) as file:
+        for batch in file.iter_batches(64, columns=["image"]):
+            held = [i for i in range(batch.num_rows) if start + i in wanted]
+            cells = batch.column("image").take(pa.array(held, pa.int64())).to_pylist()
+            pictures += [palm(decode(cell["bytes"]), "palm", np.empty(0)) for cell in cells]
+            start += batch.num_rows
+    return np.stack(pictures) if pictures else nothing, [listed[i]["photo_id"] for i in places]
+
+
+def counts(dataset: Dataset, column: str) -> Counter[str]:
+    """How many images have each value of a column of the manifest."""
+    found = Counter[str]()
+    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+        for batch in file.iter_batches(65536, columns=[column]):
+            for pair in batch.column(0).value_counts().to_pylist():
+                found[str(pair["values"])] += pair["counts"]
+    return found
