@@ -24,11 +24,18 @@ class CardFacts:
     source_dataset: str = ""  # "" when the engine learned from no photographs
     source_license: str = ""
     source_credit: str = ""
+    photographs: bool = False  # photographs of people in report and contact sheet
     parameters: Mapping[str, str] = field(default_factory=dict)  # identity_… and capture_… column: meaning
 
 
-def render_card(card: CardFacts, name: str, metadata: Mapping[str, Any], found: Survey) -> str:
-    """The text of README.md."""
+def render_card(
+    card: CardFacts,
+    name: str,
+    metadata: Mapping[str, Any],
+    found: Survey,
+    measures: Mapping[str, Any] | None = None,
+) -> str:
+    """The text of README.md; `measures` as in measures.json, nothing where they were not taken."""
     counts = {s: (found.rows[s], found.identities[s]) for s in SPLITS if found.rows[s]}
     return (
         _environment()
@@ -37,6 +44,7 @@ def render_card(card: CardFacts, name: str, metadata: Mapping[str, Any], found: 
             card=card,
             name=name,
             metadata=metadata,
+            measures=measures or {},
             counts=counts,
             images=sum(found.rows.values()),
             identities=sum(found.identities.values()),

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from manifests.card import CardFacts
-from manifests.layout import IDENTITIES, MANIFEST, PAIRS, SHARD_NAME
+from manifests.layout import IDENTITIES, MANIFEST, MEASURES, PAIRS, REJECTS, SHARD_NAME
 from manifests.schema import COLUMNS, IMAGE, IMAGE_COLUMN, PAIR_COLUMNS, SCHEMA_VERSION
 
 PARQUET = "application/x-parquet"  # what mlcroissant and Hugging Face know it by
@@ -67,6 +67,7 @@ def describe(
     `metadata`: dataset, version and created_at; `checksums`: file of the version -> (sha256, bytes).
     """
     shards = [name for name in sorted(checksums) if SHARD_NAME.match(name)]
+    named = [name for name in (MANIFEST, IDENTITIES, PAIRS, REJECTS, MEASURES) if name in checksums]
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -84,7 +85,7 @@ def describe(
         "rai:dataCollection": _collection(card),
         "rai:personalSensitiveInformation": "None: every identity is synthetic.",
         "distribution": [
-            *(_file_object(name, *checksums[name]) for name in (MANIFEST, IDENTITIES, PAIRS, *shards)),
+            *(_file_object(name, *checksums[name]) for name in (*named, *shards)),
             {
                 "@type": "cr:FileSet",
                 "@id": FILES,
@@ -115,7 +116,7 @@ def _file_object(name: str, sha256: str, size: int) -> dict[str, Any]:
         "name": name,
         "contentUrl": name,
         "contentSize": f"{size} B",
-        "encodingFormat": PARQUET,
+        "encodingFormat": PARQUET if name.endswith(".parquet") else "application/json",
         "sha256": sha256,
     }
 

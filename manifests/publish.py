@@ -23,6 +23,7 @@ from manifests.layout import (
     LATEST,
     LOCK,
     MANIFEST,
+    MEASURES,
     RECIPE,
     PublishError,
     atomic_directory,
@@ -92,10 +93,11 @@ def publish(
                 write_tables(shards, folder, found, constants, metadata)
                 write_pairs(folder, metadata)
                 (folder / RECIPE).write_text(recipe_toml, encoding="utf-8")
-                (folder / CARD).write_text(render_card(card, name, metadata, found), encoding="utf-8")
                 _add(folder, extras or {})
                 if finish:
                     finish(folder)
+                text = render_card(card, name, metadata, found, _measures(folder))
+                (folder / CARD).write_text(text, encoding="utf-8")
                 _seal(folder, metadata, card, found)
         if latest(home) != chosen:
             swap_pointer(home / LATEST, chosen)
@@ -186,6 +188,13 @@ def latest(home: Path) -> str | None:
         return (home / LATEST).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
+
+
+def _measures(folder: Path) -> dict[str, Any]:
+    """What was measured of the version, nothing where it was not."""
+    file = folder / MEASURES
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found
 
 
 def _add(folder: Path, extras: Mapping[str, bytes | Path]) -> None:

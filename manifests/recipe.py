@@ -20,6 +20,7 @@ from manifests.sections import (
     Dataset,
     EngineOptions,
     Nightly,
+    Report,
     Section,
     Source,
     Train,
@@ -64,6 +65,7 @@ class Recipe(Section):
     )
     augment: Augment = Field(default=Augment(), description="derived pictures")
     nightly: Nightly = Field(default=Nightly(), description="growth and retention")
+    report: Report = Field(default=Report(), description="what the report may show")
 
     @field_validator("out")
     @classmethod

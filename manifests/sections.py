@@ -221,6 +221,15 @@ class Dataset(Section):
     )
 
 
+class Report(Section):
+    """What the report of a version may show."""
+
+    photographs: bool = Field(
+        default=False,
+        description="publish photographs of people in report and contact sheet; else in the work folder only",
+    )
+
+
 class Transform(Section):
     """One albumentations transform."""
 

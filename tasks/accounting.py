@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from manifests.layout import MANIFEST
+from manifests.layout import MANIFEST, REJECTS
 from manifests.remote import Location, parquet_source
 
 REASON_LIMIT = 3  # names that are shown for each reason
@@ -61,7 +61,7 @@ def count_images(
 ) -> tuple[Step, dict[str, Counter[str]]]:
     """Images drawn = published + rejected, and published images by split, view and augmentation.
 
-    `rejected` are the gates' reasons with their numbers.
+    `rejected` are the gates' reasons with their numbers; by default those of rejects.parquet, if it is there.
     """
     by: dict[str, Counter[str]] = {name: Counter() for name in ("split", "view", "augmented")}
     with pq.ParquetFile(parquet_source(folder / MANIFEST)) as file:
@@ -69,10 +69,22 @@ def count_images(
             for name, counter in by.items():
                 for pair in batch.column(name).value_counts().to_pylist():
                     counter[str(pair["values"])] += pair["counts"]
-    published, reasons = sum(by["split"].values()), dict(rejected or {})
+    published, reasons = (
+        sum(by["split"].values()),
+        dict(count_rejects(folder) if rejected is None else rejected),
+    )
     lost = sum(reasons.values())
     became = {"published": published, "rejected": lost}
     return Step("Images", "images", published + lost, became, reasons), by
+
+
+def count_rejects(folder: Path) -> dict[str, int]:
+    """Images that the gates kept out of the version in `folder`, by reason, most frequent first."""
+    if not (folder / REJECTS).is_file():
+        return {}
+    table = pq.read_table(folder / REJECTS, columns=["gate", "reason"])
+    pairs = zip(table["gate"].to_pylist(), table["reason"].to_pylist(), strict=True)
+    return dict(Counter(f"{gate}: {reason}" for gate, reason in pairs).most_common())
 
 
 def _step(

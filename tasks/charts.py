@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 INK, QUIET, LINE = "#1c1e21", "#5f6670", "#e2e5e9"
 SERIES = ("#2f6db3", "#c2571a", "#5b8c3e", "#8a4fa3", "#b8860b", "#3f8f8f", "#a33f5b", "#6b6b6b")
 THEMED = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)"}  # in a page, light or dark
-SETTINGS = {
+SETTINGS: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "palmforge", "font.size": 9.5, "axes.edgecolor": QUIET,
     "axes.labelcolor": QUIET, "text.color": INK, "xtick.color": QUIET, "ytick.color": QUIET,
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "legend.frameon": False,
@@ -25,6 +25,7 @@ NAMES = {"genuine": "same identity", "impostor": "different identities", "real":
 Interval = Mapping[str, float]  # value, low, high
 
 
+@mpl.rc_context(SETTINGS)
 def histogram(found: Mapping[str, Any], threshold: float | None) -> Figure:
     """Shares of similarities in bins, for each kind that was measured, and the threshold of the EER."""
     figure, axes = _axes((4.3, 2.9))
@@ -35,19 +36,25 @@ def histogram(found: Mapping[str, Any], threshold: float | None) -> Figure:
             axes.stairs(found[kind], edges, color=colour, linewidth=1.2)
     if threshold is not None:
         axes.axvline(threshold, color=QUIET, linewidth=0.9, linestyle=(0, (3, 2)))
-        axes.text(threshold, axes.get_ylim()[1], " equal error", color=QUIET, va="top", fontsize=8.5)
-    axes.set(xlabel="similarity (cosine)", ylabel="share of pairs", xlim=(edges[0], edges[-1]), ylim=(0, None))
-    axes.legend(loc="upper left", fontsize=8.5)
+        axes.text(threshold, 0.97 * axes.get_ylim()[1], " equal error", color=QUIET, va="top", fontsize=8.5)
+    axes.set(
+        xlabel="similarity (cosine)", ylabel="share of pairs", xlim=(edges[0], edges[-1]), ylim=(0, None)
+    )
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.2, ncols=3, fontsize=8.5,
+        handlelength=1.0, columnspacing=1.2,
+    )  # fmt: skip
     return figure
 
 
+@mpl.rc_context(SETTINGS)
 def det(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     """Detection error trade-off: FNMR against FMR, both on normal deviate scales (Martin et al. 1997)."""
     figure, axes = _axes((4.3, 3.4))
     deviate = NormalDist().inv_cdf
     least = 0.4
     for colour, (name, points) in zip(SERIES * len(curves), curves.items(), strict=False):
-        inside = [(x, max(y, 1e-4)) for x, y in points if 0 < x < 0.5 and y < 0.9]
+        inside = [(x, y) for x, y in points if 0 < x < 0.5 and 0 < y < 0.9]
         if not inside:
             continue
         least = min(least, *(min(pair) for pair in inside))
@@ -64,6 +71,7 @@ def det(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     return figure
 
 
+@mpl.rc_context(SETTINGS)
 def utility(lines: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> Figure:
     """A rate (shares, drawn in %) against the number of identities trained on, with its intervals."""
     figure, axes = _axes((4.3, 2.9))
@@ -83,11 +91,11 @@ def utility(lines: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> 
 
 
 def _axes(size: tuple[float, float]) -> tuple[Figure, Axes]:
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=size, layout="constrained")
-        return figure, figure.add_subplot()
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.add_subplot()
 
 
+@mpl.rc_context(SETTINGS)
 def png(figure: Figure) -> bytes:
     """The chart as a PNG file on white."""
     out = io.BytesIO()
@@ -95,14 +103,15 @@ def png(figure: Figure) -> bytes:
     return out.getvalue()
 
 
+@mpl.rc_context(SETTINGS)
 def svg(figure: Figure) -> str:
     """The chart as an SVG element for a page: in the page's colours and type, as wide as its place."""
     out = io.StringIO()
-    with mpl.rc_context(SETTINGS):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, 1), 1)
+    for side in ("width", "height"):  # the page decides
+        text = re.sub(rf'(<svg[^>]*?) {side}="[^"]*"', r"\1", text, count=1)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
     for colour, variable in THEMED.items():
         text = text.replace(colour, variable)

@@ -50,7 +50,7 @@ def measure(dataset: Dataset, palms: Path | None, weights: Path, seed: int = 0) 
     }
     facts |= _compared(vectors, sampled.labels, seed)
     real, photos = aligned(palms)
-    if len(real) <= NEIGHBOURS:
+    if len(real) <= 2 * NEIGHBOURS:  # too few for coverage and its reference
         return Measures(facts)
     known = encoder.embed(real)
     facts |= beside_real(sampled, vectors, real, known, facts)
@@ -119,6 +119,7 @@ def beside_real(
                 "of": count, "vendi": vendi(vectors[firsts[:count]]), "real_vendi": vendi(known[:count])
             },
             **coverage(known, vectors),
+            "real_coverage": coverage(known[::2], known[1::2])["coverage"],
         },
         "realism": {
             "photographs": len(real),

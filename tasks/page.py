@@ -1,4 +1,4 @@
-"""Renders the self-contained pages, report and evaluation: one template folder, one look, no outside address."""
+"""Renders the self-contained pages, report and evaluation: one look, no outside address."""
 
 import base64
 from collections.abc import Mapping
@@ -23,16 +23,21 @@ def uri(data: bytes) -> str:
     return f"data:image/webp;base64,{base64.b64encode(small(data)).decode()}"
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """0.0312 -> 3.1 %; very small shares keep one digit that counts."""
+def percent(share: float) -> str:
+    """0.0312 -> 3.12 %, 0.25 -> 25 %; very small shares keep one digit that counts."""
+    return f"{number(share)} %"
+
+
+def number(share: float) -> str:
+    """A share as per cent without the sign."""
     value = 100 * share
-    return f"{value:.{digits}f} %" if value == 0 or value >= 0.5 * 10**-digits else f"{value:.1g} %"
+    text = f"{value:.1f}" if value >= 9.95 else f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def rate(found: Mapping[str, float]) -> str:
-    """A rate with its interval: 3.1 % (2.0 to 4.4)."""
-    low, high = (percent(found[k]).removesuffix(" %") for k in ("low", "high"))
-    return f"{percent(found['value'])} ({low} to {high})"
+    """A rate with its interval: 3.12 % (2.01 to 4.4)."""
+    return f"{percent(found['value'])} ({number(found['low'])} to {number(found['high'])})"
 
 
 def listed(facts: Mapping[str, Any]) -> str:

@@ -78,5 +78,6 @@ def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
         source_dataset=source_of(recipe).title if source else str(learned.get("source_dataset", "")),
         source_license=source.licence if source else str(learned.get("source_license", "")),
         source_credit=source.credit if source else str(learned.get("source_credit", "")),
+        photographs=recipe.report.photographs and recipe.source.kind not in ("none", "renderer"),
         parameters=helps,
     )

@@ -8,6 +8,8 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.layout import CONTACT_SHEET, IDENTITIES, MEASURES, RECIPE, REJECTS, REPORT
@@ -137,7 +139,7 @@ def _nearest(material: _Material, photographs: bool) -> list[dict[str, Any]]:
         return []
     wanted = {f["row"]["sample_id"] for f in found}
     table = material.dataset.rows(["sample_id", "shard", "row"])
-    table = table.filter(pq.pc.is_in(table["sample_id"], pq.pa.array(sorted(wanted))))
+    table = table.filter(pc.is_in(table["sample_id"], pa.array(sorted(wanted))))
     held = dict(zip(table["sample_id"].to_pylist(), material.dataset.images(table), strict=True))
     photos = shown.photographs_named(material.aligned, [f["photo_id"] for f in found]) if photographs else []
     return [

@@ -19,7 +19,7 @@ from palm_models.frame import View, frame_matrix
 from palm_models.pyramid import Pyramid
 
 SIDE = 128  # px, side of the palms that are measured
-IMAGES, CAPTURES, REAL = 1000, 8, 300  # at most: images, of one identity, aligned photographs
+IMAGES, CAPTURES, REAL = 800, 8, 300  # at most: images, of one identity, aligned photographs
 
 Pictures = NDArray[np.uint8]
 

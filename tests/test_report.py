@@ -4,6 +4,7 @@ import hashlib
 import html.parser
 import io
 import re
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,8 @@ from manifests.images import encode
 from manifests.recipe import parse
 from tasks.accounting import Step, count_aligned, count_images, count_photos
 from tasks.contact_sheet import Block, Row, draw_sheet
-from tasks.report import CAPTURES, IDENTITIES, write_pictures_and_report
+from tasks.report import FIRST_ROWS, private_copy, write_pictures_and_report
+from tasks.shown import EXAMPLES, rejects
 from tasks.stages import Done
 from tests.fake_shards import make_shards, publish_shards
 
@@ -134,9 +136,10 @@ class _Links(html.parser.HTMLParser):
         self.asked, self.open, self.text = [], [], ""
 
     def handle_starttag(self, tag, attributes):
-        self.asked += [v for k, v in attributes if k in ("src", "href", "srcset", "data", "action", "poster")]
+        asked = ("src", "href", "xlink:href", "srcset", "data", "action", "poster")
+        self.asked += [v for k, v in attributes if k in asked and not v.startswith("#")]
         assert tag not in ("script", "iframe", "link", "object")
-        if tag not in ("meta", "img", "br"):
+        if tag not in ("meta", "img", "br", "path", "use"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -146,65 +149,135 @@ class _Links(html.parser.HTMLParser):
         self.text += data
 
 
+REJECTS = pa.schema({
+    "sample_id": pa.string(), "identity_id": pa.string(), "gate": pa.string(), "reason": pa.string(),
+    "score": pa.float64(), "threshold": pa.float64(), "thumbnail": pa.binary(),
+})  # fmt: skip
+
+
+def write_rejects(folder, faults):
+    """rejects.parquet as the gates write it; `faults` are (gate, reason)."""
+    rows = [
+        {"sample_id": f"r{k}", "identity_id": "s000099_left", "gate": gate, "reason": reason, "score": 0.25,
+         "threshold": 0.5, "thumbnail": None if gate == "leakage" else square(BLUE)}
+        for k, (gate, reason) in enumerate(faults)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema=REJECTS), folder / "rejects.parquet")
+
+
+def page_of(file):
+    page = _Links()
+    page.feed(file.read_text())
+    page.close()
+    return page
+
+
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
-    """A version with photographs, and the page parsed."""
+    """A version with photographs of people, its page parsed, and the private copy."""
     folder = tmp_path_factory.mktemp("reported")
     done = write_photos(folder / "tables", [*FATES, *FATES])
     source = {"kind": "folder", "path": "/photos", "credit": "A <b>person</b>", "licence": "CC BY 4.0"}
-    recipe = parse({"name": "palms", "source": source})
+    recipe = parse({"name": "palms", "source": source, "work": str(folder / "work")})
 
     def finish(building):
+        write_rejects(building, [("quality", "blurred")] * 9 + [("leakage", "photograph")])
         write_pictures_and_report(building, recipe, {"ingest": done, "align": done, "train": None})
 
-    shards = make_shards(folder / "s", subjects=20, captures=10)
+    shards = make_shards(folder / "s", subjects=7, captures=3)
     version = publish_shards(shards, folder / "out", finish=finish, recipe_toml=recipe.to_toml())
-    page = _Links()
-    page.feed((version.path / "report.html").read_text())
-    page.close()
-    return version, page
+    return version, page_of(version.path / "report.html"), private_copy(recipe, version.name)
 
 
 def test_the_report_asks_for_nothing_outside_itself(reported):
-    version, page = reported
-    assert page.open == [] and page.asked
-    assert all(address.startswith("data:image/webp;base64,") for address in page.asked)
-    text = (version.path / "report.html").read_text()
-    assert "default-src 'none'" in text and not re.search(r"url\(|@import|https?://", text.split("<body>")[0])
-    assert 'name="viewport"' in text
+    version, page, private = reported
+    for file, parsed in ((version.path / "report.html", page), (private / "report.html", None)):
+        parsed = parsed or page_of(file)
+        assert parsed.open == [] and parsed.asked
+        assert all(address.startswith("data:image/webp;base64,") for address in parsed.asked)
+        text = file.read_text()
+        assert "default-src 'none'" in text and 'name="viewport"' in text
+        assert not re.search(r"url\((?!#)|@import|https?://", text.split("<body>")[0])
 
 
 def test_the_report_tells_the_whole_story(reported):
-    version, page = reported
+    version, page, _ = reported
     words = " ".join(page.text.split())
     sums = [
         "12 files = 8 photos + 4 rejected",
         "8 photos = 4 aligned + 4 rejected",
-        "400 images = 400 published",
+        "52 images = 42 published + 10 rejected",
     ]
-    reasons = ["truncated", "no hand found", "photo_2.jpg (at byte 7), photo_8.jpg (at byte 7)"]
+    reasons = ["truncated", "no hand found", "photo_2.jpg (at byte 7), photo_8.jpg (at byte 7)", "blurred"]
     origin = ["CC BY 4.0", "A <b>person</b>", version.name, 'kind = "folder"', "1.5"]
-    for said in (*sums, *reasons, *origin, "s000000 left", "identity skin tone"):
+    measured = [
+        "14 of 14 identities",
+        "equal error rate",
+        "42 genuine",
+        "d-prime",
+        "FMR 0.1 %",
+        "Vendi score",
+    ]
+    for said in (*sums, *reasons, *origin, *measured, "s000000 left", "identity skin tone"):
         assert said in words, said
-    assert "does not close" not in words
-    assert len(page.asked) == IDENTITIES * CAPTURES + 6
+    assert "does not close" not in words and "2 further identities" in words
+    assert len(page.asked) == 14 * 3 + EXAMPLES  # sheet, and thumbnails of one of the two reasons
 
 
-def test_the_contact_sheet_shows_real_palms_beside_generated_ones(reported):
-    version, _ = reported
+def test_photographs_of_people_stay_out_of_the_version(reported):
+    version, page, private = reported
     with Image.open(version.path / "contact_sheet.png") as sheet:
         pixels = np.asarray(sheet.convert("RGB"))
-    red = (pixels == RED).all(axis=2)
+    assert not (pixels == RED).all(axis=2).any() and pixels.shape[0] > FIRST_ROWS * 112
+    assert "Photographs of real hands are not published" in " ".join(page.text.split())
+    with Image.open(private / "contact_sheet.png") as sheet:
+        red = (np.asarray(sheet.convert("RGB")) == RED).all(axis=2)
     assert red.sum() == 6 * 112 * 112
-    assert pixels.shape[0] > IDENTITIES * 112
+    copy = page_of(private / "report.html")
+    assert len(copy.asked) == len(page.asked) + 6 and "keep it to yourself" in copy.text
+    assert "photo_id" not in (version.path / "measures.json").read_text()
+
+
+def test_photographs_are_published_when_the_recipe_says_so_and_drawn_ones_always(tmp_path):
+    done = write_photos(tmp_path / "tables", ["aligned", "aligned"])
+    for name, source, report in (
+        ("allowed", {"kind": "folder", "path": "/photos"}, {"photographs": True}),
+        ("drawn", {"kind": "renderer"}, {}),
+    ):
+        values = {"name": "palms", "source": source, "report": report, "work": str(tmp_path / name)}
+        recipe, out = parse(values), tmp_path / f"out-{name}"
+        stages = {"ingest": done, "align": done, "train": None}
+        finish = partial(write_pictures_and_report, recipe=recipe, stages=stages)
+        version = publish_shards(make_shards(tmp_path / name, subjects=2), out, finish=finish)
+        with Image.open(version.path / "contact_sheet.png") as sheet:
+            assert (np.asarray(sheet.convert("RGB")) == RED).all(axis=2).sum() == 2 * 112 * 112
+        assert private_copy(recipe, version.name).exists() == (name == "allowed")
 
 
 def test_without_photographs_the_report_says_so(tmp_path):
+    recipe = parse({"name": "palms", "work": str(tmp_path / "work")})
+
     def finish(building):
-        write_pictures_and_report(
-            building, parse({"name": "palms"}), {"ingest": None, "align": None, "train": None}
-        )
+        write_pictures_and_report(building, recipe, {"ingest": None, "align": None, "train": None})
 
     version = publish_shards(make_shards(tmp_path / "s", subjects=2), tmp_path / "out", finish=finish)
     text = (version.path / "report.html").read_text()
     assert "no source of photographs" in text and "Real aligned" not in text
+    assert not private_copy(recipe, version.name).exists()
+    card = (version.path / "README.md").read_text()
+    assert "| EER |" in card and "| d-prime |" in card
+    assert "measures.json" in (version.path / "croissant.json").read_text()
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    faults=st.lists(st.sampled_from([("quality", "blurred"), ("twins", "twin"), ("leakage", "photograph")]))
+)
+def test_generated_is_published_and_rejected_whatever_the_gates_find(tmp_path_factory, faults):
+    folder = tmp_path_factory.mktemp("gates")
+    version = publish_shards(make_shards(folder / "s", subjects=2), folder / "out")
+    write_rejects(version.path, faults)
+    step, by = count_images(version.path)
+    assert step.closes and step.given == 12 + len(faults) and by["split"].total() == 12
+    assert step.reasons == {f"{g}: {r}": faults.count((g, r)) for g, r in set(faults)}
+    assert sum(found.count for found in rejects(version.path / "rejects.parquet")) == len(faults)
