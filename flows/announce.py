@@ -12,7 +12,7 @@ from manifests.read import open_dataset
 from manifests.recipe import Recipe
 from tasks.accounting import Step, count_images
 from tasks.logs import log
-from tasks.report import accounting
+from tasks.report import accounting, score_rows
 from tasks.stages import Done
 
 EVENT = "palmforge.version.published"
@@ -49,6 +49,7 @@ def show_version(version: Path, stages: Mapping[str, Done | None]) -> None:
         steps = [*accounting(stages), images]
         create_table_artifact(key="counts", table=_counts(steps, by), description="What became of what")
         create_table_artifact(key="rejects", table=_rejects(steps), description="Reasons, with examples")
+        create_table_artifact(key="scores", table=score_rows(version), description="Measures of the version")
         create_table_artifact(key="timings", table=_timings(stages), description="Seconds spent in each step")
         create_link_artifact(
             key="report", link=(version / REPORT).absolute().as_uri(), link_text=f"report of {version.name}"

@@ -37,7 +37,12 @@ def number(share: float) -> str:
 
 def rate(found: Mapping[str, float]) -> str:
     """A rate with its interval: 3.12 % (2.01 to 4.4)."""
-    return f"{percent(found['value'])} ({number(found['low'])} to {number(found['high'])})"
+    return f"{percent(found['value'])} ({interval(found)})"
+
+
+def interval(found: Mapping[str, float]) -> str:
+    """The interval of a rate in per cent: 2.01 to 4.4."""
+    return f"{number(found['low'])} to {number(found['high'])}"
 
 
 def listed(facts: Mapping[str, Any]) -> str:

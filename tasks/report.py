@@ -159,6 +159,23 @@ def accounting(stages: Mapping[str, Done | None]) -> list[Step]:
     return [*steps, count_aligned(photos.path, palms.path)] if photos and palms else steps
 
 
+def score_rows(version: Path) -> list[dict[str, str]]:
+    """The figures of measures.json as rows of a table: measure, value, 95 % interval."""
+    facts = json.loads((version / MEASURES).read_text(encoding="utf-8"))
+    rates = facts.get("verification", {"fnmr": {}})
+    shares = {"EER": rates["eer"]} if "eer" in rates else {}
+    shares |= {f"FNMR at FMR {fmr}": rate for fmr, rate in rates["fnmr"].items()}
+    values = {"d-prime": rates.get("d_prime"), "Vendi score": facts["diversity"]["vendi"]}
+    values |= {f"realism: {k}": v for k, v in facts.get("realism", {}).items() if isinstance(v, float)}
+    return [
+        *(
+            {"measure": name, "value": page.percent(r["value"]), "interval": page.interval(r)}
+            for name, r in shares.items()
+        ),
+        *({"measure": k, "value": f"{v:.3g}", "interval": ""} for k, v in values.items() if v is not None),
+    ]
+
+
 def lineage(dataset: Dataset, recipe: Recipe) -> dict[str, str]:
     """Where the version comes from: source, licence, digests, libraries."""
     source = recipe.source

@@ -18,7 +18,7 @@ from manifests.images import encode
 from manifests.recipe import parse
 from tasks.accounting import Step, count_aligned, count_images, count_photos
 from tasks.contact_sheet import Block, Row, draw_sheet
-from tasks.report import FIRST_ROWS, private_copy, write_pictures_and_report
+from tasks.report import FIRST_ROWS, private_copy, score_rows, write_pictures_and_report
 from tasks.shown import EXAMPLES, rejects
 from tasks.stages import Done
 from tests.fake_shards import make_shards, publish_shards
@@ -267,6 +267,8 @@ def test_without_photographs_the_report_says_so(tmp_path):
     card = (version.path / "README.md").read_text()
     assert "| EER |" in card and "| d-prime |" in card
     assert "measures.json" in (version.path / "croissant.json").read_text()
+    names = [found["measure"] for found in score_rows(version.path)]
+    assert names[0] == "EER" and {"d-prime", "Vendi score"} <= set(names)
 
 
 @settings(max_examples=12, deadline=None)
