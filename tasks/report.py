@@ -21,7 +21,8 @@ from tasks.charts import det, histogram
 from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.measure import Measures, measure
 from tasks.shown import Shown, ShownIdentity
-from tasks.stages import WEIGHTS, Done
+from tasks.stages import Done
+from tasks.unchanged import WEIGHTS
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "mediapipe", "albumentations")

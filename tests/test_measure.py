@@ -15,7 +15,7 @@ from palm_models.renderer import RendererEngine
 from tasks.balance import skin_band
 from tasks.measure import measure
 from tasks.sampled import sample
-from tasks.stages import WEIGHTS
+from tasks.unchanged import WEIGHTS
 from tests.fake_shards import HANDS, publish_shards, row, write_shard
 
 

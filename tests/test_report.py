@@ -139,7 +139,7 @@ class _Links(html.parser.HTMLParser):
         asked = ("src", "href", "xlink:href", "srcset", "data", "action", "poster")
         self.asked += [v for k, v in attributes if k in asked and not v.startswith("#")]
         assert tag not in ("script", "iframe", "link", "object")
-        if tag not in ("meta", "img", "br", "path", "use"):
+        if tag not in ("meta", "img", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
