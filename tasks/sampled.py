@@ -43,7 +43,8 @@ def sample(dataset: Dataset, seed: int, images: int = IMAGES) -> Sampled:
         total = file.metadata.num_rows
     views = counts(dataset, "view")
     view: View = "palm" if "palm" in views else "hand"
-    per_identity = max(2, min(CAPTURES, round(sum(views.values()) / max(1, total * len(views)))))
+    plain = counts(dataset, "augmented")["False"] / (total * len(views))
+    per_identity = max(2, min(CAPTURES, round(plain)))
     chosen = np.random.default_rng(seed).permutation(total)[: max(2, images // per_identity)]
     tables, seen = [], Counter[int]()
     with pq.ParquetFile(dataset.path / MANIFEST) as file:
