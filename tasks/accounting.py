@@ -78,11 +78,11 @@ def count_images(
     return Step("Images", "images", published + lost, became, reasons), by
 
 
-def count_rejects(folder: Path) -> dict[str, int]:
+def count_rejects(folder: Location) -> dict[str, int]:
     """Images that the gates kept out of the version in `folder`, by reason, most frequent first."""
     if not (folder / REJECTS).is_file():
         return {}
-    table = pq.read_table(folder / REJECTS, columns=["gate", "reason"])
+    table = pq.read_table(parquet_source(folder / REJECTS), columns=["gate", "reason"])
     pairs = zip(table["gate"].to_pylist(), table["reason"].to_pylist(), strict=True)
     return dict(Counter(f"{gate}: {reason}" for gate, reason in pairs).most_common())
 

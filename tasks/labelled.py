@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.images import decode
-from manifests.layout import MANIFEST
 from manifests.read import open_dataset
 from manifests.recipe import parse
 from palm_models.encoder import to_grey
@@ -66,7 +65,7 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> Pa
     Raises DatasetError when there is no version, SourceError when its split is empty.
     """
     dataset = open_dataset(path)
-    light = pq.read_table(dataset.path / MANIFEST, columns=["split", "view", "label"])
+    light = dataset.rows(["split", "view", "label"])
     views = set(light["view"].to_pylist())
     view: View = "palm" if "palm" in views else "hand"
     wanted = (light["split"].to_numpy() == split) & (light["view"].to_numpy() == view)
