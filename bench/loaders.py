@@ -6,7 +6,9 @@ ids of 20,000 images of 2,500 identities: reading cannot tell.
 """
 
 import argparse
+import gc
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -81,8 +83,13 @@ def prepare(folder: Path) -> None:
         file = folder / "imagefolder" / f"{row['label']:05d}" / f"{row['sample_id']}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(row["image"]["bytes"])
-    pairs = [(row["image"]["bytes"], row["label"]) for row in samples]
-    litdata.optimize(lambda pair: pair, pairs, str(folder / "litdata"), chunk_bytes="32MB", num_workers=1)
+    files = sorted(str(p) for p in (folder / "imagefolder").glob("*/*.png"))
+    litdata.optimize(encoded_pair, files, str(folder / "litdata"), chunk_bytes="32MB", num_workers=1)
+
+
+def encoded_pair(file: str) -> tuple[bytes, int]:
+    """What litdata stores: the file and its label."""
+    return Path(file).read_bytes(), int(Path(file).parent.name)
 
 
 def our_decoder(data: bytes) -> Any:
@@ -123,6 +130,13 @@ def palm_dataset_plain(folder: Path, own: bool) -> Any:
     from manifests.dataset import PalmDataset
 
     return torch_loader(PalmDataset(folder / "out" / "palms"), shuffle=True)
+
+
+def palm_dataset_balanced(folder: Path, own: bool) -> Any:
+    """Ours, 16 identities x 4 captures, as many batches as show 20,000 images."""
+    from manifests.dataset import PalmDataset
+
+    return PalmDataset(folder / "out" / "palms").loader(BATCH, per_identity=4, workers=WORKERS)
 
 
 def palm_stream(folder: Path, own: bool) -> Any:
@@ -200,6 +214,7 @@ LOADERS: dict[str, Callable[[Path, bool], Any]] = {
     "PalmDataset": palm_dataset,
     "PalmStream": palm_stream,
     "PalmDataset, torch's loader": palm_dataset_plain,
+    "PalmDataset, 16 x 4": palm_dataset_balanced,
     "datasets, map": partial(hugging_face, streaming=False),
     "datasets, streaming": partial(hugging_face, streaming=True),
     "litdata": lit,
@@ -237,7 +252,7 @@ def epoch(name: str, folder: Path, own: bool) -> dict[str, Any]:
     watch = threading.Thread(target=tree_memory, args=(stop, peak))
     watch.start()
     seen, distinct = 0, []
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), processor_seconds()
     for batch in loader:
         images, labels = pairs(batch)
         assert images.shape[1:] == (3, 128, 128) and images.dtype == torch.uint8, images.shape
@@ -246,43 +261,67 @@ def epoch(name: str, folder: Path, own: bool) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     stop.set()
     watch.join()
-    mixed = statistics.mean(distinct)
-    return {"images": seen, "per_second": seen / seconds, "mib": peak[0], "identities_a_batch": mixed}
+    del loader, batch, images, labels
+    gc.collect()  # persistent workers end, and their time counts
+    cpu = processor_seconds() - cpu
+    return {
+        "images": seen,
+        "per_second": seen / seconds,
+        "cpu_us": cpu / seen * 1e6,
+        "mib": peak[0],
+        "identities_a_batch": statistics.mean(distinct),
+    }
 
 
-def measure(folder: Path, rounds: int, names: list[str]) -> Iterator[str]:
-    """Every loader once a round, each epoch in a process of its own; medians over the rounds."""
-    found: dict[tuple[str, bool], list[dict[str, Any]]] = {}
-    for _ in range(rounds):
-        for own in (True, False):
+def processor_seconds() -> float:
+    """Of this process and of its children that have ended: what a busy machine does not change much."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def measure(folder: Path, rounds: int, names: list[str], decoders: list[str]) -> None:
+    """Every loader once a round, each epoch in a process of its own; results go to DIR/results.jsonl."""
+    for number in range(rounds):
+        for own in (decoder == "own" for decoder in decoders):
             for name in names:
-                if name.startswith("Palm") and own:
-                    continue  # decodes in one way only
                 command = [sys.executable, "-m", "bench.loaders", "epoch", str(folder), "--name", name]
-                done = subprocess.run(
-                    [*command, *(["--own"] if own else [])], capture_output=True, text=True, check=False
-                )
+                command += ["--own"] if own else []
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:
-                    raise SystemExit(f"{name}: {done.stderr[-2000:]}")
-                found.setdefault((name, own), []).append(json.loads(done.stdout.splitlines()[-1]))
-                print(name, own, found[name, own][-1], file=sys.stderr, flush=True)
-    yield "| loader | decoder | images/s (rounds) | peak MiB | identities in a batch |\n|---|---|---|---|---|"
-    for (name, own), runs in found.items():
-        speeds = [run["per_second"] for run in runs]
+                    print(f"{name}: {done.stderr[-2000:]}", file=sys.stderr, flush=True)
+                    continue
+                found = {
+                    "name": name,
+                    "own": own,
+                    "round": number,
+                    **json.loads(done.stdout.splitlines()[-1]),
+                }
+                with (folder / "results.jsonl").open("a") as file:
+                    print(json.dumps(found), file=file)
+
+
+def table(folder: Path) -> Iterator[str]:
+    """Medians over the rounds, as Markdown."""
+    runs = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    yield "| loader | decoder | images/s, median (rounds) | CPU µs an image | peak MiB | identities a batch |"
+    yield "|---|---|---|---|---|---|"
+    for name, own in dict.fromkeys((run["name"], run["own"]) for run in runs):
+        mine = [run for run in runs if (run["name"], run["own"]) == (name, own)]
+        keys = ("per_second", "cpu_us", "mib", "identities_a_batch")
+        speed, cpu, mib, mixed = (statistics.median(run[key] for run in mine) for key in keys)
+        rest = ", ".join(f"{run['per_second']:.0f}" for run in mine)
         decoder = "its own" if own or name.startswith("Palm") else "ours"
-        rest = " ".join(f"{s:.0f}" for s in speeds)
-        mib, mixed = (statistics.median(run[key] for run in runs) for key in ("mib", "identities_a_batch"))
-        speed = f"**{statistics.median(speeds):.0f}** ({rest})"
-        yield f"| {name} | {decoder} | {speed} | {mib:.0f} | {mixed:.1f} |"
+        yield f"| {name} | {decoder} | {speed:.0f} ({rest}) | {cpu:.0f} | {mib:.0f} | {mixed:.0f} |"
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["prepare", "measure", "epoch"])
+    parser.add_argument("what", choices=["prepare", "measure", "epoch", "table"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--names", nargs="*", default=list(LOADERS))
+    parser.add_argument("--decoders", nargs="*", default=["own", "ours"], help="of the other libraries")
     parser.add_argument("--name", help=argparse.SUPPRESS)
     parser.add_argument("--own", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -291,7 +330,9 @@ def main() -> None:
     elif options.what == "epoch":
         print(json.dumps(epoch(options.name, options.folder, options.own)))
     else:
-        print("\n".join(measure(options.folder, options.rounds, options.names)))
+        if options.what == "measure":
+            measure(options.folder, options.rounds, options.names, options.decoders)
+        print("\n".join(table(options.folder)))
 
 
 if __name__ == "__main__":

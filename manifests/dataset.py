@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from manifests.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers, stacked
 from manifests.images import pixels
 from manifests.layout import MANIFEST
-from manifests.read import DatasetError, open_dataset
+from manifests.read import DatasetError, data_root, open_dataset
 from manifests.remote import Location, parquet_source
 from manifests.schema import SchemaError
 from manifests.selection import Choice, choose, readable
@@ -53,7 +53,7 @@ class PalmDataset:
         cache_bytes: int = CACHE,
         **choice: Unpack[Choice],
     ) -> None:
-        """Open the version at `source`: its folder, a folder with LATEST, or any copy of it.
+        """Open the version at `source`: its folder, a folder with LATEST, or a view that `select` wrote.
 
         Raises DatasetError naming what is missing or wrong, SchemaError for an unknown schema version.
         """
@@ -71,7 +71,7 @@ class PalmDataset:
         self._shard_names: list[str] = shard.dictionary.to_pylist()
         self._shard = shard.indices.to_numpy()
         self._row = self.rows["row"].to_numpy()
-        self.shards = Shards(self.version.path, cache_bytes)
+        self.shards = Shards(data_root(self.version.path), cache_bytes)
         self.rows = self.rows.select([*self.columns, *(["sha256"] if check else [])])
 
     def __len__(self) -> int:

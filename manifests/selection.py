@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from manifests.layout import MANIFEST
-from manifests.read import Dataset, DatasetError, inside
+from manifests.read import Dataset, DatasetError, data_root, inside
 from manifests.remote import parquet_source
 
 log = logging.getLogger("palmforge")
@@ -114,7 +114,7 @@ def readable(dataset: Dataset, rows: pa.Table, on_error: str) -> pa.Table:
 
     With `on_error` "skip" the rows of such shards are left out, with a line in the log.
     """
-    root, shards = dataset.path, rows["shard"].combine_chunks()
+    root, shards = data_root(dataset.path), rows["shard"].combine_chunks()
     bad = []
     for number in pc.unique(shards.indices).to_pylist():
         shard = shards.dictionary[number].as_py()

@@ -133,6 +133,17 @@ def test_a_file_of_samples(version, tmp_path):
         PalmDataset(version, samples=tmp_path / "none.parquet")
 
 
+def test_a_view_reads_like_a_version(version, tmp_path):
+    from manifests.read import open_dataset
+    from manifests.select import select
+
+    count = select(open_dataset(version), "hand = 'left' AND capture = 2", tmp_path / "view")
+    view, whole = (PalmDataset(path, columns=["sample_id"]) for path in (tmp_path / "view", version))
+    assert len(view) == count
+    place = whole.rows["sample_id"].to_pylist().index(view[7]["sample_id"])
+    assert torch.equal(view[7]["image"], whole[place]["image"]) and view[7]["label"] == whole[place]["label"]
+
+
 def test_wrong_choices_are_named(version):
     with pytest.raises(DatasetError, match="unknown choice splits; valid: split, view"):
         PalmDataset(version, splits="train")
