@@ -21,12 +21,13 @@ def build_dataset(
     recipe: RecipePath = "datasets/quickstart.toml",
     overrides: Assignments = [],  # noqa: B006  (read only; a list, so that the API's messages stay short)
     changes: Changes = NO_CHANGES,
+    keeps: str = "",
 ) -> str:
     """Build the dataset of `recipe` and return the folder of the published version.
 
     `changes` are options of a recipe, as {"dataset": {"identities": 400}}; `overrides` the same in a line
     each, "dataset.identities=400". The same call resumes what was cut off, and ends at once when nothing
-    changed.
+    changed. `keeps` is the folder of a version of which everything must be in the new one as it was.
     """
     wanted = load(recipe, [*assignments(changes), *overrides])
     with alive(flow_run.id), bound(run=flow_run.name or "", recipe=wanted.name):
@@ -35,10 +36,10 @@ def build_dataset(
             log.info("nothing changed since %s: nothing to do", version)
             return str(version)
         with lock(Path(plan.work) / f"{plan.name}.lock"):
-            return str(_build(plan))
+            return str(_build(plan, Path(keeps) if keeps else None))
 
 
-def _build(plan: Recipe) -> Path:
+def _build(plan: Recipe, keeps: Path | None) -> Path:
     # Imported here because it loads the engines, which a night without changes does not need.
     from flows.announce import announce, show_version
     from flows.steps import align, generate, ingest, publish, tidy, train
@@ -50,7 +51,7 @@ def _build(plan: Recipe) -> Path:
     palms = align(plan, photos)
     checkpoint = train(plan, palms)
     drawn = generate(plan, checkpoint)
-    version = publish(plan, drawn, photos, palms, checkpoint)
+    version = publish(plan, drawn, photos, palms, checkpoint, keeps)
     stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
     show_version(version, stages)
     announce(plan, version)

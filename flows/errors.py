@@ -14,8 +14,10 @@ EXPECTED = {  # by name: importing their modules would import torch
     "palm_models.checkpoint.CheckpointError",
     "palm_models.hand_model.HandModelError",
     "tasks.augment.AugmentError",
+    "tasks.extend.ExtendError",
     "tasks.found.SourceError",
     "tasks.lock.LockedError",
+    "tasks.regenerate.RegenerateError",
     "tasks.runner.RunnerError",
 }
 

@@ -51,8 +51,8 @@ def _metavar(annotation: Any) -> str:
 
 
 @contextmanager
-def friendly_errors() -> Iterator[None]:
-    """The errors we raise on purpose become one line and exit code 1; anything else keeps its traceback.
+def friendly_errors(code: int = 1) -> Iterator[None]:
+    """The errors we raise on purpose become one line and an exit code; anything else keeps its traceback.
 
     SIGTERM, which Prefect turns into an exception, becomes one line and exit code 143.
     """
@@ -65,4 +65,4 @@ def friendly_errors() -> Iterator[None]:
         if not is_expected(error):
             raise
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(code)

@@ -48,11 +48,16 @@ def generate(recipe: Recipe, checkpoint: Done | None) -> Generated:
 
 @task(cache_policy=NO_CACHE, task_run_name="publish")
 def publish(
-    recipe: Recipe, drawn: Generated, photos: Done | None, palms: Done | None, checkpoint: Done | None
+    recipe: Recipe,
+    drawn: Generated,
+    photos: Done | None,
+    palms: Done | None,
+    checkpoint: Done | None,
+    keeps: Path | None = None,
 ) -> Path:
     """What was drawn to a version that readers see."""
     with progress("publish") as report:
-        return publishing.publish_dataset(recipe, drawn, photos, palms, checkpoint, report)
+        return publishing.publish_dataset(recipe, drawn, photos, palms, checkpoint, report, keeps)
 
 
 @task(cache_policy=NO_CACHE, task_run_name="tidy")

@@ -1,5 +1,6 @@
 """The verbs around a published dataset: show, select, export, regenerate, diff, extend, merge."""
 
+import json
 from pathlib import Path
 
 import click
@@ -27,4 +28,78 @@ def select(dataset: Path, query: str, out: Path) -> None:
     click.echo(f"view     {out}\nimages   {count}")
 
 
-VERBS = (select,)
+@click.command()
+@DATASET
+@click.argument("samples", nargs=-1, metavar="[SAMPLE_ID]...")
+@click.option("--random", "count", default=0, metavar="N", help="also N images chosen at random")
+@click.option("--seed", default=0, metavar="N", show_default=True, help="chooses them")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="folder of the weights, if not shipped")
+@click.option("--out", type=click.Path(path_type=Path), help="folder to write the images into")
+def regenerate(
+    dataset: Path, samples: tuple[str, ...], count: int, seed: int, checkpoint: Path | None, out: Path | None
+) -> None:
+    """Draw images of DATASET again from their manifest rows alone, and compare the bytes."""
+    from flows.progress import progress
+    from manifests.layout import atomic_write
+    from manifests.read import open_dataset
+    from tasks import regenerate as again
+    from tasks.software import changes
+
+    if not samples and not count:
+        raise click.UsageError("name samples, or ask for some with --random N")
+    with friendly_errors(), progress("regenerate") as report:
+        version = open_dataset(dataset)
+        chosen = list(dict.fromkeys([*samples, *again.some(version, count, seed)]))
+        odd = []
+        for done, image in enumerate(
+            again.regenerate(version, chosen, [checkpoint] if checkpoint else []), 1
+        ):
+            if out:
+                atomic_write(out / image.file_name, image.image)
+            if not image.same:
+                odd.append(image.sample_id)
+            report(done, len(chosen))
+    click.echo(f"{len(chosen) - len(odd)} of {len(chosen)} images are the published bytes")
+    for line in [*(f"differs: {sample}" for sample in odd), *changes(version.metadata.get("software", {}))]:
+        click.echo(line)
+    raise SystemExit(1 if odd else 0)
+
+
+@click.command()
+@DATASET
+@click.option("--identities", default=0, metavar="N", help="identities in all, more than there are")
+@click.option("--captures", default=0, metavar="M", help="captures of each identity, more than there are")
+@click.option("--out", type=click.Path(path_type=Path), help="where it is published; default: beside DATASET")
+@click.option("--work", default=".palmforge", show_default=True, help="folder of intermediate results")
+def extend(dataset: Path, identities: int, captures: int, out: Path | None, work: str) -> None:
+    """Publish DATASET with more identities or captures, and nothing that is there changed."""
+    from manifests.layout import RECIPE
+    from manifests.read import open_dataset
+    from tasks.extend import extended
+
+    with friendly_errors():
+        version = open_dataset(dataset).path.resolve()
+        overrides = extended(open_dataset(version), identities, captures)
+        overrides += [f"out={out or version.parent.parent}", f"work={work}"]
+        from flows.build_dataset import build_dataset
+
+        made = build_dataset(str(version / RECIPE), overrides, keeps=str(version))
+    click.echo(f"version  {made}")
+
+
+@click.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
+def diff(before: Path, after: Path, as_json: bool) -> None:
+    """Say what leads from version BEFORE to version AFTER; exit code 0: the same, 1: not, 2: an error."""
+    from manifests.diff import diff as compare
+    from manifests.read import open_dataset
+
+    with friendly_errors(code=2):
+        found = compare(open_dataset(before), open_dataset(after))
+    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
+    raise SystemExit(0 if found.same else 1)
+
+
+VERBS = (diff, extend, regenerate, select)

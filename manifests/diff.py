@@ -16,6 +16,8 @@ from manifests.sql import ask, tables
 # Where a row lies, in which version and beside how many images says nothing about what it is.
 ADDRESSES = ("shard", "row", "dataset_version", "created_at", "images")
 
+SHOWN = 10  # ids of a kind that are printed
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -49,9 +51,29 @@ class Difference:
         both = (self.identities, self.images)
         return not any(c.gone or c.changed for c in both) and not self.columns["gone"]
 
+    def __str__(self) -> str:
+        """The numbers, then a line for each thing, few of a kind."""
+        if self.same:
+            return "the same identities, images and recipe"
+        lines = []
+        for what, part in (("identities", self.identities), ("images", self.images)):
+            lines.append(
+                f"{what}: {len(part.added)} added, {len(part.changed)} changed, {len(part.gone)} gone"
+            )
+            lines += _shown("+", part.added) + _shown("-", part.gone)
+            lines += _shown("~", [f"{name}: {', '.join(odd)}" for name, odd in part.changed.items()])
+        lines += [f"column {name}: {how}" for how, names in self.columns.items() for name in names]
+        lines += [f"recipe {name}: {old!r} -> {new!r}" for name, (old, new) in self.recipe.items()]
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-able."""
         return {"same": self.same, **asdict(self)}
+
+
+def _shown(mark: str, items: Sequence[str]) -> list[str]:
+    more = [f"  {mark} and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
+    return [*(f"  {mark} {item}" for item in items[:SHOWN]), *more]
 
 
 def diff(before: Dataset, after: Dataset) -> Difference:

@@ -61,6 +61,7 @@ def publish(
     finish: Callable[[Path], None] | None = None,
     version: str = "",
     night: str = "",
+    software: Mapping[str, str] | None = None,
 ) -> Version:
     """Publish `shards` (in plan order) as `out`/`name`/<version> and let LATEST name it.
 
@@ -68,7 +69,7 @@ def publish(
     names the version, so that publishing the same again returns what is there. `extras` are further files;
     `finish` is called with the folder before it is sealed, when its tables are written, and may add files
     (contact sheet, report). An explicit `version` is refused when it exists with other content. `night` names
-    the night that the version was made in, for whoever grows it the next night.
+    the night that the version was made in, for whoever grows it the next night; `software` what drew it.
 
     Raises PublishError (disk full, not writable, name taken, another process publishes), ShardError or
     SchemaError (a shard that must be drawn again); nothing is left half-published then.
@@ -87,6 +88,7 @@ def publish(
                 "content": found.content,
                 "number": 1 + max((number_of(home / old) for old in versions(home)), default=0),
                 **({"night": night} if night else {}),
+                "software": dict(software or {}),
             }
             with atomic_directory(home / chosen, home / f"{BUILDING}{chosen}") as folder:
                 constants = _constants(card, chosen, created_at)

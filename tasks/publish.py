@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from manifests.card import CardFacts
@@ -14,7 +13,9 @@ from manifests.publish import publish
 from manifests.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
+from tasks.extend import check_kept
 from tasks.report import write_pictures_and_report
+from tasks.software import software
 from tasks.stages import Done, Generated, source_of
 
 log = logging.getLogger("palmforge")
@@ -27,13 +28,22 @@ def publish_dataset(
     palms: Done | None,
     checkpoint: Done | None,
     progress: Callable[[int, int], None],
+    keeps: Path | None = None,
 ) -> Path:
     """The folder of the version that now holds what was drawn; the one that is there when nothing changed.
 
-    With a remote `out` the version is built in the work folder, then copied there. Raises PublishError when
-    it cannot be written, RemoteError when it cannot be copied; nothing is left half-published then.
+    With a remote `out` the version is built in the work folder, then copied there. `keeps` is a version of
+    which everything must be in the new one as it was. Raises PublishError when it cannot be written,
+    ExtendError when something of `keeps` is missing, RemoteError when it cannot be copied; nothing is left
+    half-published then.
     """
     progress(0, 1)
+
+    def finish(folder: Path) -> None:
+        if keeps:
+            check_kept(keeps, folder)
+        write_pictures_and_report(folder, recipe, stages)
+
     stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
     version = publish(
         drawn.shards,
@@ -43,9 +53,10 @@ def publish_dataset(
         recipe_digest=recipe.digest(),
         created_at=_moment().isoformat(timespec="seconds"),
         card=card_facts(recipe, checkpoint),
-        finish=partial(write_pictures_and_report, recipe=recipe, stages=stages),
+        finish=finish,
         version=recipe.dataset.version,
         night=recipe.nightly.night,
+        software=software(),
     )
     if recipe.remote_home:
         log.info("published %s", mirror(version.path, recipe.remote_home))

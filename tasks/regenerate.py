@@ -1,0 +1,143 @@
+"""Draws published images again, from their manifest rows alone, and compares the bytes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from manifests.images import encode
+from manifests.layout import IDENTITIES, MANIFEST, RECIPE
+from manifests.read import Dataset
+from manifests.recipe import load, parse
+from palm_models.capture import CONTROLS, Capture, make_capture
+from palm_models.checkpoint import CheckpointError
+from palm_models.identity import Identity
+from tasks.augment import Augmenter
+from tasks.plan import make_engine
+from tasks.samples import augmentation_seed, drawn_with
+from tasks.stages import WEIGHTS
+
+if TYPE_CHECKING:
+    from palm_models.engine import Engine
+
+
+class RegenerateError(ValueError):
+    """An image that cannot be drawn again; the message names it and says what is missing."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """An image drawn again."""
+
+    sample_id: str
+    file_name: str
+    image: bytes
+    published: str  # sha256 of the published image
+
+    @property
+    def same(self) -> bool:
+        """True when the bytes are the published ones."""
+        return sha256(self.image).hexdigest() == self.published
+
+
+def some(dataset: Dataset, count: int, seed: int) -> list[str]:
+    """`count` random sample ids (all of a smaller dataset), in manifest order; a function of `seed`."""
+    samples = dataset.rows(["sample_id"])["sample_id"]
+    chosen = np.random.default_rng(seed).permutation(len(samples))[:count]
+    ids: list[str] = samples.take(np.sort(chosen)).to_pylist()
+    return ids
+
+
+def regenerate(dataset: Dataset, samples: Sequence[str], weights: Sequence[Path] = ()) -> Iterator[Again]:
+    """Draw each of `samples` again: identity, capture, engine and format from its row, nothing else.
+
+    `weights` are checkpoint folders to look in for what the rows name, before the shipped one and the one of
+    the version's recipe. Raises RegenerateError naming the sample or the weights that are not there.
+    """
+    rows = _rows(dataset, MANIFEST, "sample_id", samples)
+    missing = [sample for sample in samples if sample not in rows]
+    if missing:
+        known = dataset.rows(["sample_id"])["sample_id"][0]
+        raise RegenerateError(f"{missing[0]}: no such sample in {dataset.path}; its first one is {known}")
+    identities = _rows(dataset, IDENTITIES, "identity_id", [row["identity_id"] for row in rows.values()])
+    for sample in samples:
+        row = rows[sample]
+        try:
+            image = draw(
+                dataset, row, json.loads(identities[row["identity_id"]]["identity_parameters"]), weights
+            )
+        except (KeyError, TypeError) as error:
+            raise RegenerateError(
+                f"{sample}: its parameters are not those of this palmforge ({error}): use its own release"
+            ) from None
+        yield Again(sample, row["file_name"], image, row["sha256"])
+
+
+def _rows(dataset: Dataset, table: str, key: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Rows of a table of the version by their id."""
+    found = pq.read_table(dataset.path / table, filters=[(key, "in", list(set(ids)))], partitioning=None)
+    return {row[key]: row for row in found.to_pylist()}
+
+
+def draw(
+    dataset: Dataset, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
+) -> bytes:
+    """The file of the image that a manifest row and its identity's parameters describe."""
+    identity = Identity.from_dict(parameters)
+    capture = recorded_capture(row, identity)
+    settings = json.loads(row.get("drawn_with") or _settings_of_recipe(dataset))
+    engine = _engine(
+        row["engine"], json.dumps(settings["engine"]), row["checkpoint"], _folders(dataset, weights)
+    )
+    drawing = engine.draw(identity, [capture], row["view"], row["width"])[0]
+    image = drawing.image
+    if row["augmented"]:
+        copy = int(row["sample_id"].rpartition("_a")[2])
+        image = Augmenter(settings["transforms"])(
+            drawing.image, drawing.landmarks, augmentation_seed(capture, copy)
+        )[0]
+    return encode(image, settings["image_format"], settings["quality"])
+
+
+def recorded_capture(row: Mapping[str, Any], identity: Identity) -> Capture:
+    """The capture of a row: its values from their columns, the seeds of its noise from its counter."""
+    counter = make_capture(row["capture_seed"], identity.subject, identity.hand, row["capture"])
+    return replace(counter, **{name: row[f"capture_{name}"] for name in CONTROLS})
+
+
+def _settings_of_recipe(dataset: Dataset) -> str:
+    """For versions older than the column `drawn_with`."""
+    return drawn_with(load(dataset.path / RECIPE))
+
+
+def _folders(dataset: Dataset, weights: Sequence[Path]) -> tuple[Path, ...]:
+    """Where the weights of a version may be."""
+    from manifests.recipe_errors import RecipeError
+
+    try:
+        recorded = load(dataset.path / RECIPE).train.checkpoint
+    except RecipeError:
+        recorded = "shipped"  # a merged version has no recipe of its own
+    named = [] if recorded in ("shipped", "train") else [Path(recorded)]
+    return (*weights, WEIGHTS, *named)
+
+
+@lru_cache(maxsize=4)
+def _engine(name: str, options: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Engine":
+    """The engine with the recorded options and weights, loaded once."""
+    recipe = parse({"name": "again", "engine": {"name": name, **json.loads(options)}})
+    for folder in folders if checkpoint else (None,):
+        try:
+            engine = make_engine(recipe, folder)
+        except CheckpointError:
+            continue
+        if (engine.checkpoint or None) == checkpoint:
+            return engine
+    looked = ", ".join(map(str, folders))
+    raise RegenerateError(f"the weights {checkpoint} of engine {name} are not in {looked}: give --checkpoint")

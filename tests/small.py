@@ -1,0 +1,31 @@
+"""Small datasets drawn by the renderer and published without Prefect: for tests of what comes after."""
+
+from pathlib import Path
+from typing import Any
+
+from manifests.read import Dataset, open_dataset
+from manifests.recipe import parse
+from tasks import stages
+from tasks.publish import publish_dataset
+
+
+def quiet(done: int, total: int) -> None:
+    """A progress that says nothing."""
+
+
+def build(folder: Path, name: str = "small", keeps: Path | None = None, **sections: Any) -> Dataset:
+    """A published version of a tiny recipe; `sections` replace its own."""
+    base: dict[str, Any] = {
+        "name": name,
+        "seed": 5,
+        "out": str(folder / "out"),
+        "work": str(folder / "work"),
+        "engine": {"workers": 1},
+        "dataset": {"identities": 4, "captures": 2, "size": 32, "shard_identities": 4},
+    }
+    for key, value in sections.items():
+        base[key] = {**base.get(key, {}), **value} if isinstance(value, dict) else value
+    recipe = parse(base)
+    checkpoint = stages.train(recipe, None, quiet)
+    drawn = stages.generate(recipe, checkpoint, quiet)
+    return open_dataset(publish_dataset(recipe, drawn, None, None, checkpoint, quiet, keeps))
