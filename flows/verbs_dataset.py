@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -102,4 +103,19 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
     raise SystemExit(0 if found.same else 1)
 
 
-VERBS = (diff, extend, regenerate, select)
+@click.command()
+@DATASET
+@click.option("--to", "kind", type=click.Choice(["imagefolder", "webdataset", "lmdb"]), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="new folder")
+def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], out: Path) -> None:
+    """Write DATASET (a version or a view) for readers of other formats; bytes and labels as they are."""
+    from flows.progress import progress
+    from manifests.export import export as write
+    from manifests.read import open_dataset
+
+    with friendly_errors(), progress("export") as report:
+        count = write(open_dataset(dataset), kind, out, report)
+    click.echo(f"export   {out}\nimages   {count}")
+
+
+VERBS = (diff, export, extend, regenerate, select)
