@@ -13,6 +13,36 @@ DATASET = click.argument("dataset", type=click.Path(path_type=Path))
 
 @click.command()
 @DATASET
+@click.option("--out", type=click.Path(path_type=Path), help="an HTML page with a contact sheet")
+def show(dataset: Path, out: Path | None) -> None:
+    """Say what is in DATASET (a version, a view, or a folder with LATEST)."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from manifests.layout import atomic_write
+    from manifests.read import open_dataset
+    from tasks.show import page, summary
+
+    with friendly_errors():
+        version = open_dataset(dataset)
+        found = summary(version)
+        if out:
+            atomic_write(out, page(version).encode())
+    console = Console()
+    console.print(found.title, style="bold", highlight=False)
+    for key, value in found.facts.items():
+        console.print(f"{key.replace('_', ' '):<19} {value}", highlight=False, soft_wrap=True, markup=False)
+    for name, rows in found.tables.items():
+        table = Table(*(key.replace("_", " ") for key in rows[0]), title=name, title_justify="left")
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        console.print(table)
+    if out:
+        console.print(f"page {out}", soft_wrap=True)
+
+
+@click.command()
+@DATASET
 @click.argument("query")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder of the view")
 def select(dataset: Path, query: str, out: Path) -> None:
@@ -118,4 +148,4 @@ def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], ou
     click.echo(f"export   {out}\nimages   {count}")
 
 
-VERBS = (diff, export, extend, regenerate, select)
+VERBS = (diff, export, extend, regenerate, select, show)

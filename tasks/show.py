@@ -1,0 +1,127 @@
+"""Summarises a version or a view: what is in it, by whom it was drawn, and a contact sheet on a page."""
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from manifests.layout import IDENTITIES, MANIFEST
+from manifests.read import Dataset, data_root
+from manifests.sql import ask, tables
+from tasks.contact_sheet import Block, Row, draw_sheet
+
+SHOWN_IDENTITIES, SHOWN_CAPTURES = 12, 8  # on the sheet at most
+# Skin by individual typology angle in degrees (Chardon et al. 1991), lightest first: name and least angle.
+SKIN = {"very light": 55, "light": 41, "intermediate": 28, "tan": 10, "brown": -30, "dark": -91}
+
+Table = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `palmforge show` says; each table is a list of rows with the same keys."""
+
+    title: str
+    facts: dict[str, str]
+    tables: dict[str, Table]
+
+
+def summary(dataset: Dataset) -> Summary:
+    """Count what is in a version or a view."""
+    names = pq.read_schema(dataset.path / MANIFEST).names
+    people = pq.read_schema(dataset.path / IDENTITIES).names
+    files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
+    with tables(files) as connection:
+
+        def count(query: str) -> Table:
+            rows: Table = ask(connection, query).to_pylist()
+            return rows
+
+        found = {
+            "splits": count(
+                "SELECT split, count(DISTINCT subject_id) AS subjects, count(*) AS images,"
+                " count(DISTINCT identity_id) AS identities FROM manifest GROUP BY split ORDER BY images DESC, split"
+            ),
+            "images": count(
+                "SELECT view, hand, width || ' × ' || height AS pixels, augmented, count(*) AS images"
+                " FROM manifest GROUP BY ALL ORDER BY ALL"
+            ),
+            "engines": count(
+                "SELECT engine, left(checkpoint, 12) AS weights, source_dataset AS learned_from,"
+                " source_license AS licence, count(*) AS images FROM manifest GROUP BY ALL ORDER BY ALL"
+            ),
+        }
+        if "identity_skin_tone" in people:
+            cases = " ".join(f"WHEN identity_skin_tone >= {low} THEN '{name}'" for name, low in SKIN.items())
+            found["skin tones"] = count(
+                f"SELECT CASE {cases} END AS skin, count(*) AS identities, sum(images) AS images"
+                " FROM identities GROUP BY skin ORDER BY min(identity_skin_tone) DESC"
+            )
+        if "merged_from" in names and count("SELECT 1 FROM manifest WHERE merged_from IS NOT NULL LIMIT 1"):
+            found["merged from"] = count(
+                "SELECT merged_from, count(DISTINCT identity_id) AS identities, count(*) AS images"
+                " FROM manifest GROUP BY merged_from ORDER BY min(label)"
+            )
+        (captures,) = count("SELECT min(images) AS least, max(images) AS most FROM identities")
+    return Summary(
+        f"{dataset.metadata['dataset']} {dataset.metadata['version']}",
+        {**_facts(dataset), "images an identity": f"{captures['least']} to {captures['most']}"},
+        found,
+    )
+
+
+def _facts(dataset: Dataset) -> dict[str, str]:
+    """Names and digests."""
+    root, metadata = data_root(dataset.path), dataset.metadata
+    facts = {"folder": str(dataset.path), "view of": str(root) if root != dataset.path else ""}
+    facts |= {key: str(metadata.get(key, "")) for key in ("created_at", "schema_version", "content")}
+    facts["recipe digest"] = str(metadata.get("recipe_digest", ""))
+    facts["software"] = ", ".join(f"{k} {v}" for k, v in metadata.get("software", {}).items())
+    return {key: value for key, value in facts.items() if value}
+
+
+def sheet(dataset: Dataset) -> bytes:
+    """The first identities with their first captures, a row a view, as a PNG file."""
+    first = dataset.identities()["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
+    chosen = [("identity_id", "in", first), ("augmented", "==", False)]
+    table = pq.read_table(dataset.path / MANIFEST, filters=chosen, partitioning=None)
+    rows = table.to_pylist()
+    blocks = []
+    for view in sorted({row["view"] for row in rows}, reverse=True):
+        lines = []
+        for identity in first:
+            mine = [r for r in rows if (r["view"], r["identity_id"]) == (view, identity)][:SHOWN_CAPTURES]
+            if mine:
+                images = dataset.images(pa.Table.from_pylist(mine, schema=table.schema))
+                label = f"{identity.replace('_', ' ')}\nlabel {mine[0]['label']}\n{mine[0]['split']}"
+                lines.append(Row(label, list(images)))
+        blocks.append(Block(f"Synthetic palms, view {view}", lines))
+    return draw_sheet(blocks)
+
+
+def page(dataset: Dataset) -> str:
+    """Summary and contact sheet as one HTML page that asks for nothing outside itself."""
+    return (
+        _environment()
+        .get_template("show.html")
+        .render(
+            summary=summary(dataset),
+            sheet=f"data:image/png;base64,{base64.b64encode(sheet(dataset)).decode()}",
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
