@@ -148,4 +148,27 @@ def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], ou
     click.echo(f"export   {out}\nimages   {count}")
 
 
-VERBS = (diff, export, extend, regenerate, select, show)
+@click.command()
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="folder to publish in")
+@click.option("--name", required=True, help="name of the merged dataset")
+@click.option("--drop-duplicates", is_flag=True, help="leave out identities that an earlier DATASET has")
+@click.option("--work", default=".palmforge", show_default=True, help="folder of intermediate results")
+def merge(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: bool, work: str) -> None:
+    """Publish several DATASETs as one: labels offset, colliding names prefixed, splits kept."""
+    from flows.progress import progress
+    from manifests.read import open_dataset
+    from manifests.recipe import parse
+    from manifests.verify import verify
+    from tasks.merge import merge as join
+
+    with friendly_errors(), progress("merge") as report:
+        parse({"name": name})
+        versions = [open_dataset(dataset) for dataset in datasets]
+        made = join(versions, out, name, Path(work), report, drop_duplicates=drop_duplicates)
+    findings = verify(made)
+    click.echo(f"version  {made}\n{findings}")
+    raise SystemExit(0 if findings.ok else 1)
+
+
+VERBS = (diff, export, extend, merge, regenerate, select, show)

@@ -25,6 +25,7 @@ class CardFacts:
     source_license: str = ""
     source_credit: str = ""
     photographs: bool = False  # photographs of people in report and contact sheet
+    credits: tuple[str, ...] = ()  # of a merged version: a line for each source
     parameters: Mapping[str, str] = field(default_factory=dict)  # identity_… and capture_… column: meaning
 
 

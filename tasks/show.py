@@ -45,7 +45,7 @@ def summary(dataset: Dataset) -> Summary:
         found = {
             "splits": count(
                 "SELECT split, count(DISTINCT subject_id) AS subjects, count(*) AS images,"
-                " count(DISTINCT identity_id) AS identities FROM manifest GROUP BY split ORDER BY images DESC, split"
+                " count(DISTINCT identity_id) AS identities FROM manifest GROUP BY split ORDER BY split"
             ),
             "images": count(
                 "SELECT view, hand, width || ' × ' || height AS pixels, augmented, count(*) AS images"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import main
@@ -33,7 +33,12 @@ def rows_of(subjects, captures=3):
 keys = st.sets(st.tuples(st.integers(0, 5), st.sampled_from(["left", "right"])), min_size=1)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6,
+    phases=[Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(ours=keys, theirs=keys, captures=st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_diff_is_the_difference_of_the_sets_and_empty_with_itself(tmp_path_factory, ours, theirs, captures):
     folder, made = tmp_path_factory.mktemp("pair"), []
