@@ -1,4 +1,4 @@
-"""A merged version holds every row of its sources: bytes, splits, parameters kept; labels offset, names apart."""
+"""A merged version holds every row of its sources: bytes, splits, parameters kept; labels offset."""
 
 import tomllib
 
