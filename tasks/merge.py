@@ -48,7 +48,11 @@ def merge(
     total = sum(dataset.identities()["images"].to_numpy().sum() for dataset in datasets)
     fields, shards, done = _fields([source.dataset for source in sources]), [], 0
     for source in sources:
-        shards.append(_rewrite(source, fields, work, lambda n, before=done: progress(before + n, total)))
+
+        def report(count: int, before: int = done) -> None:
+            progress(before + count, total)
+
+        shards.append(_rewrite(source, fields, work, report))
         done += pq.read_metadata(shards[-1]).num_rows
     described = {"name": name, "merged": [source.described() for source in sources]}
     text = tomli_w.dumps(described)

@@ -21,7 +21,7 @@ from palm_models.identity import Identity
 from tasks.augment import Augmenter
 from tasks.plan import make_engine
 from tasks.samples import augmentation_seed, drawn_with
-from tasks.stages import WEIGHTS
+from tasks.unchanged import WEIGHTS
 
 if TYPE_CHECKING:
     from palm_models.engine import Engine
