@@ -9,7 +9,7 @@ from manifests.remote import without_keys
 View = Literal["palm", "hand"]
 Hand = Literal["left", "right"]
 ENGINE_EXECUTION = ("runner", "workers", "dask_address")  # who draws: changes no picture
-KAGGLE_HANDLE = r"^$|^[\w-]+/[\w.-]+/versions/[1-9]\d*$"
+KAGGLE_HANDLE = r"^$|^[\w-]+/[\w-]+/versions/[1-9]\d*$"
 
 
 class Section(BaseModel):

@@ -23,7 +23,16 @@ COMPRESSED = {b"\x1f\x8b", b"BZ", b"\xfd7"}  # first bytes of gzip, bzip2 and xz
 BLOCKS = 64 * 1024  # bytes tarfile reads at a time
 HEADER_ROOM = 16 * MIB  # what tar headers between two members may take; a PAX header is read into memory
 ARCHIVE_MAGIC = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, tarfile.TarError, struct.error)
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    tarfile.TarError,
+    struct.error,
+    RecursionError,  # tarfile goes one call deeper for each header that only speaks of the next one
+    MemoryError,  # xz and LZMA name the memory that unpacking takes, up to 4 GiB
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def _zip(path: Path, scratch: Path, limits: Limits) -> Iterator[Found]:
     try:
         archive = zipfile.ZipFile(path)
     except (*DAMAGED, ValueError, NotImplementedError) as error:
-        raise SourceError("archive_damaged", f"{path}: {error}; download it again") from None
+        raise SourceError("archive_damaged", f"{path}: {_said(error)}; download it again") from None
     left = limits.budget(path.stat().st_size)
     with archive:
         for index, info in enumerate(archive.infolist()):
@@ -138,7 +147,7 @@ def _unpack(name: str, target: Path, archive: zipfile.ZipFile, info: zipfile.Zip
         return Found(name, reason="unsupported_compression", detail=f"{error}; pack it again with deflate")
     except (*DAMAGED, RuntimeError, ValueError, OSError) as error:
         _unless_the_disk_is_to_blame(error)
-        return Found(name, reason="member_damaged", detail=f"{error}; download the archive again")
+        return Found(name, reason="member_damaged", detail=f"{_said(error)}; download the archive again")
 
 
 # tar: a stream of headers and bodies, counted while it is unpacked
@@ -170,7 +179,7 @@ def _tar(path: Path, stream: IO[bytes], scratch: Path, limits: Limits) -> Iterat
         try:
             archive = tarfile.TarFile.open(fileobj=cast("IO[bytes]", counted), mode="r|", bufsize=BLOCKS)
         except (_TooMuch, *DAMAGED, ValueError, OSError) as error:
-            what = str(error) or "an endless header"
+            what = _said(error) or "an endless header"
             raise SourceError("not_an_archive", f"{path}: {what}; download it again") from None
         try:
             with archive:
@@ -180,7 +189,7 @@ def _tar(path: Path, stream: IO[bytes], scratch: Path, limits: Limits) -> Iterat
             yield _stopped(path, "archive_too_large", detail)
         except (*DAMAGED, ValueError, OSError) as error:
             _unless_the_disk_is_to_blame(error)
-            yield _stopped(path, "archive_damaged", f"{error}; download it again")
+            yield _stopped(path, "archive_damaged", f"{_said(error)}; download it again")
 
 
 def _tar_members(
@@ -264,6 +273,12 @@ def _store(name: str, member: IO[bytes], target: Path, size: int) -> Found:
 def _unless_the_disk_is_to_blame(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: a seek to nonsense
         raise error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "unpacking it takes more memory than there is"
+    return "an endless chain of headers" if isinstance(error, RecursionError) else str(error)
 
 
 def _stopped(path: Path, reason: str, detail: str) -> Found:

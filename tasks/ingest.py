@@ -4,7 +4,7 @@ import errno
 import logging
 import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -155,20 +155,25 @@ def _write(rows: Iterator[dict[str, Any]], out: Path) -> tuple[Counter[str], int
 
 
 def _rows(source: SourceSpec, files: Iterator[Found], blobs: Path, workers: int) -> Iterator[dict[str, Any]]:
-    duplicates = Duplicates()
-    work = partial(_examine_once, blobs=blobs)
-    for photo in in_order(work, files, workers, crashed):
+    duplicates, pending = Duplicates(), deque[Found]()
+    work = partial(examine, blobs=blobs)
+    for photo in in_order(work, _noted(files, pending), workers, crashed):
+        _remove_unpacked(pending.popleft())
         same = duplicates.check(photo) if not photo.reason else None
         reason, detail, first = same or (photo.reason, photo.detail, None)
         yield _row(source, photo, reason, detail, first)
 
 
-def _examine_once(found: Found, blobs: Path) -> Examined:
-    """Examine a file, then remove it if it was unpacked for this."""
-    examined = examine(found, blobs)
+def _noted(files: Iterator[Found], pending: deque[Found]) -> Iterator[Found]:
+    for found in files:
+        pending.append(found)
+        yield found
+
+
+def _remove_unpacked(found: Found) -> None:
+    """Only once its row is here: when a process dies, the others' files are examined again, too."""
     if found.temporary and found.path:
         found.path.unlink(missing_ok=True)
-    return examined
 
 
 def _row(

@@ -1,10 +1,13 @@
 """Archives that would fill the disk or the memory stop early, and what came before is kept."""
 
 import gzip
+import json
 import lzma
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import tarfile
 import time
 import tracemalloc
@@ -174,3 +177,53 @@ def test_many_members_take_flat_memory(tmp_path: Path) -> None:
     assert tracemalloc.get_traced_memory()[1] < 2 * MIB
     tracemalloc.stop()
     assert time.perf_counter() - began < 30
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x", b"g"])
+def test_a_chain_of_headers_stops_and_what_came_before_is_kept(kind: bytes, tmp_path: Path) -> None:
+    """tarfile goes one call deeper for each header that only speaks of the next."""
+    good, about = tarfile.TarInfo("good.jpg"), tarfile.TarInfo("././@LongLink")
+    about.type, body = kind, b"name.jpg\0" if kind == b"L" else b"12 a=bbbbbb\n"
+    good.size, about.size = 512, len(body)
+    path = tmp_path / "photos.tar"
+    chain = (about.tobuf() + body.ljust(512, b"\0")) * 3000
+    path.write_bytes(good.tobuf() + PHOTO[:512] + chain + good.tobuf() + PHOTO[:512] + bytes(1024))
+    found = read(path, tmp_path)
+    assert reasons(found) == {"good.jpg": "", "photos.tar": "archive_damaged"}
+    assert "chain of headers" in found["photos.tar"].detail
+    path.write_bytes(chain)
+    with pytest.raises(SourceError, match="chain of headers; download it again"):
+        read(path, tmp_path)
+
+
+def in_two_gib(path: Path, tmp_path: Path) -> dict[str, str]:
+    """Reasons given by a process that may take 2 GiB of memory."""
+    code = (
+        "import json, resource, sys; from pathlib import Path; from tasks.archives import members; "
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); "
+        "print(json.dumps({f.name: f.reason for f in members(Path(sys.argv[1]), Path(sys.argv[2]))}))"
+    )
+    command = [sys.executable, "-c", code, str(path), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_zip_member_that_asks_for_4_gib_of_memory_is_one_reject(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "photos.zip", {"greedy.jpg": PHOTO, "good.jpg": PHOTO}, zipfile.ZIP_LZMA)
+    data = bytearray(path.read_bytes())
+    options = data.index(b"greedy.jpg") + len(b"greedy.jpg")  # version 2, size 2, lc-lp-pb 1, dictionary 4
+    data[options + 5 : options + 9] = struct.pack("<I", 2**32 - 16)
+    path.write_bytes(data)
+    assert in_two_gib(path, tmp_path) == {"greedy.jpg": "member_damaged", "good.jpg": ""}
+
+
+def test_a_tar_xz_that_asks_for_4_gib_of_memory_is_refused(tmp_path: Path) -> None:
+    path = build("tar.xz", tmp_path, {"good.jpg": PHOTO})
+    data = bytearray(path.read_bytes())
+    end = 12 + (data[12] + 1) * 4  # of the block's header (xz file format 3.1)
+    data[data.index(b"\x21\x01", 12) + 2] = 40  # LZMA2 with a dictionary of 4 GiB (5.3.1)
+    data[end - 4 : end] = struct.pack("<I", zlib.crc32(data[12 : end - 4]))
+    path.write_bytes(data)
+    with pytest.raises(AssertionError, match="takes more memory than there is; download it again"):
+        in_two_gib(path, tmp_path)

@@ -212,6 +212,30 @@ def test_a_file_that_kills_its_process_is_a_reject() -> None:
     assert (row.name, row.reason, row.photo_id) == ("bad.jpg", "decoder_crashed", "")
 
 
+def test_a_file_unpacked_stays_until_its_row_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a process dies, what the others had examined but not yet handed over is examined again."""
+
+    def twice(function, items, *_):  # type: ignore[no-untyped-def]
+        yield from (function(item) and function(item) for item in items)
+
+    monkeypatch.setattr("tasks.ingest.in_order", twice)
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(3):
+            archive.writestr(f"{i}.jpg", good(i))
+    unpacked = tmp_path / "out" / ".unpacked"
+    left = []
+    report = ingest(
+        SourceSpec("archive", str(path)),
+        tmp_path / "out",
+        progress=lambda *_: left.append(len(list(unpacked.iterdir()))),
+    )
+    assert (report.ok, report.rejected) == (3, {})
+    assert max(left) <= 1
+
+
 def test_the_renderer_is_ingested(tmp_path: Path) -> None:
     def draw() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield from ((f"{i}.png", np.asarray(scene(i))) for i in range(3))
