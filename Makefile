@@ -46,6 +46,9 @@ weights: $(READY)  ## train the shipped weights anew from PHOTOGRAPHS (a folder)
 	$(BIN)/python -m bench.train_weights --photographs $(PHOTOGRAPHS) --aligned $(WEIGHTS)/aligned/aligned.parquet --out $(WEIGHTS)/diffusion
 	$(BIN)/python -m bench.encoder train --weights $(WEIGHTS)/encoder
 
+notebooks: $(READY)  ## make notebooks/*.ipynb from their scripts
+	$(BIN)/jupytext --update --to ipynb notebooks/*.py
+
 deploy: $(READY)  ## start a local Prefect server and worker, register every deployment
 	$(BIN)/palmforge deploy
 
@@ -57,4 +60,4 @@ clean:  ## remove what can be made again: work folder, caches (not out/)
 	rm -rf .palmforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-.PHONY: help setup dataset test check weights deploy lock clean
+.PHONY: help setup dataset test check weights notebooks deploy lock clean

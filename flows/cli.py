@@ -8,6 +8,7 @@ import click
 from flows import verbs_dataset
 from flows.options import friendly_errors, recipe_command
 from flows.verbs_generate import generate
+from flows.verbs_import import import_weights
 from flows.verbs_status import status
 from manifests.recipe import Recipe
 from tasks.logs import set_up_logging
@@ -121,3 +122,4 @@ main.add_command(generate)
 main.add_command(status)
 for verb in verbs_dataset.VERBS:
     main.add_command(verb)
+main.add_command(import_weights)

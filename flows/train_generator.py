@@ -24,11 +24,13 @@ def train_generator(
 
     Parameters as of `build-dataset`. Raises RecipeError when the recipe has nothing to train.
     """
-    wanted = [*assignments(changes), *overrides, "train.checkpoint=train", "engine.name=diffusion"]
+    wanted = [*assignments(changes), *overrides, "train.checkpoint=train"]
+    if load(recipe, wanted).engine.name == "renderer":
+        wanted.append("engine.name=diffusion")  # the renderer does not learn
     plan = check(load(recipe, wanted))
     with alive(flow_run.id), bound(run=flow_run.name or ""), lock(Path(plan.work) / f"{plan.name}.lock"):
         photos = ingest(plan)
         palms = align(plan, photos)
         checkpoint = train(plan, palms)
-    assert checkpoint is not None  # the diffusion engine always has one
+    assert checkpoint is not None  # every engine that learns has one
     return str(checkpoint.path)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from manifests.baselines import BASELINES, Ddpm, Wgan
 from manifests.recipe_errors import RecipeError, explain
 from manifests.remote import RemotePath, is_remote, without_keys
 from manifests.sections import (
@@ -56,6 +57,8 @@ class Recipe(Section):
     align: Align = Field(default=Align(), description="finding hands and cutting views")
     train: Train = Field(default=Train(), description="training the generator")
     engine: EngineOptions = Field(default=EngineOptions(), description="drawing the pictures")
+    wgan: Wgan = Field(default=Wgan(), description="the engine wgan-gp")
+    ddpm: Ddpm = Field(default=Ddpm(), description="the engine ddpm-tps")
     dataset: Dataset = Field(default=Dataset(), description="what is made")
     identity: Controls = Field(
         default_factory=dict, description="fixes or distributions of identity parameters"
@@ -74,17 +77,31 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        learns = self.engine.name == "diffusion" and self.train.checkpoint == "train"
-        if learns and self.source.kind == "none":
+        name = self.engine.name
+        if name != "renderer" and self.train.checkpoint == "train" and self.source.kind == "none":
             raise ValueError(
-                'engine diffusion with train.checkpoint = "train" needs photographs: set source.kind '
+                f'engine {name} with train.checkpoint = "train" needs photographs: set source.kind '
                 '(kaggle, folder, archive or renderer), or train.checkpoint = "shipped"'
             )
         if self.nightly.add_identities and self.dataset.version:
             raise ValueError(
                 "nightly.add_identities makes a new version every night: leave dataset.version empty"
             )
+        if name in BASELINES:
+            self._check_baseline(name)
         return self
+
+    def _check_baseline(self, name: str) -> None:
+        if self.train.checkpoint == "shipped":
+            raise ValueError(
+                f'engine {name} has no shipped weights: set train.checkpoint = "train", or the folder of a '
+                "checkpoint (`palmforge train` and `palmforge import-weights` make one)"
+            )
+        if len(self.dataset.views) != 1:
+            raise ValueError(f"engine {name} draws the one view that it learned: set dataset.views to one")
+        if self.identity or self.capture:
+            fields = ", ".join([*self.identity, *self.capture])
+            raise ValueError(f"engine {name} knows no traits and no circumstances: leave out {fields}")
 
     @property
     def home(self) -> Path:

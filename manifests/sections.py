@@ -154,8 +154,9 @@ class Train(Section):
 class EngineOptions(Section):
     """What turns structure maps into pixels."""
 
-    name: Literal["renderer", "diffusion"] = Field(
-        default="renderer", description="renderer (no weights) or diffusion"
+    name: Literal["renderer", "diffusion", "wgan-gp", "ddpm-tps"] = Field(
+        default="renderer",
+        description="renderer (no weights), diffusion, or the baselines wgan-gp and ddpm-tps",
     )
     steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of the diffusion engine")
     start: float = Field(

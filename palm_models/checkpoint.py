@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from palm_models.network import Denoiser, NetworkSpec
 
@@ -62,17 +62,23 @@ def save_checkpoint(
     dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write a checkpoint; the config carries the sha256 of the weights it belongs to and is replaced last."""
-    tensors = {k: v.detach().cpu().to(dtype).contiguous() for k, v in network.state_dict().items()}
-    weights = save(tensors)
     config = {
-        "format": FORMAT,
         "network": asdict(network.spec),
         "scales": {view: list(scale) for view, scale in scales.items()},
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "training": dict(training),
     }
+    write_checkpoint(folder, network, config, dtype)
+
+
+def write_checkpoint(
+    folder: Path, network: nn.Module, config: Mapping[str, Any], dtype: torch.dtype | None
+) -> None:
+    """Write a network's weights (as `dtype`; None: as they are) and its config, as `save_checkpoint` does."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    weights = save({k: v.to(dtype) if dtype else v for k, v in tensors.items()})
+    told = {"format": FORMAT, **config, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / WEIGHTS, weights)
-    write_bytes(folder / CONFIG, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+    write_bytes(folder / CONFIG, (json.dumps(told, indent=2, sort_keys=True) + "\n").encode())
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
@@ -80,15 +86,34 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
     Raises CheckpointError for a file that is missing, torn, too large, or does not fit its config.
     """
+    raw, digest = open_checkpoint(folder, "diffusion")
+    config = _config(raw, folder / CONFIG)
+    network = Denoiser(config["network"])
+    network.load_state_dict(read_tensors(folder, network), strict=True)
+    return Checkpoint(network.eval().requires_grad_(False), config["scales"], digest, config["training"])
+
+
+def open_checkpoint(folder: Path, engine: str) -> tuple[dict[str, Any], str]:
+    """The config of a checkpoint folder of `engine`, and the sha256 of config and weights.
+
+    Raises CheckpointError for a file that is missing, torn or too large, or for another engine's checkpoint.
+    """
     raw = _read(folder / CONFIG, LARGEST_CONFIG)
     weights = _read(folder / WEIGHTS, LARGEST)
-    config = _config(raw, folder / CONFIG)
-    if hashlib.sha256(weights).hexdigest() != config["weights_sha256"]:
+    try:
+        config = dict(json.loads(raw))
+        if config["format"] != FORMAT:
+            raise ValueError(f"format {config['format']}")
+        wanted, found = config["weights_sha256"], config.get("engine", "diffusion")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError(
+            f"{folder / CONFIG} is not a config of format {FORMAT}: {error}; train again or copy it again"
+        ) from error
+    if found != engine:
+        raise CheckpointError(f"{folder} is a checkpoint of engine {found}, not {engine}: set engine.name")
+    if hashlib.sha256(weights).hexdigest() != wanted:
         raise CheckpointError(f"{folder / WEIGHTS} is not the file its config names; copy both files again")
-    network = Denoiser(config["network"])
-    network.load_state_dict(_tensors(folder / WEIGHTS, network), strict=True)
-    digest = hashlib.sha256(raw + weights).hexdigest()
-    return Checkpoint(network.eval().requires_grad_(False), config["scales"], digest, config["training"])
+    return config, hashlib.sha256(raw + weights).hexdigest()
 
 
 def checkpoint_digest(folder: Path) -> str:
@@ -111,14 +136,13 @@ def _read(path: Path, largest: int) -> bytes:
         ) from error
 
 
-def _config(raw: bytes, path: Path) -> dict[str, Any]:
+def _config(config: dict[str, Any], path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(raw)
         network = dict(config["network"])
         network["mults"] = tuple(int(m) for m in network["mults"])
         scales = {view: (float(a), float(b), float(c)) for view, (a, b, c) in config["scales"].items()}
-        if config["format"] != FORMAT or not all(0 < s < 10 for scale in scales.values() for s in scale):
-            raise ValueError(f"format {config['format']}, scales {scales}")
+        if not all(0 < s < 10 for scale in scales.values() for s in scale):
+            raise ValueError(f"scales {scales}")
         spec = NetworkSpec(**network)
         return {**config, "network": spec, "scales": scales, "training": dict(config["training"])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -127,8 +151,9 @@ def _config(raw: bytes, path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _tensors(path: Path, network: Denoiser) -> dict[str, Tensor]:
-    """The tensors of a weights file as float32, refused unless names and shapes fit and all is finite."""
+def read_tensors(folder: Path, network: nn.Module) -> dict[str, Tensor]:
+    """The weights of a folder as float32, refused unless names and shapes fit and all is finite."""
+    path = folder / WEIGHTS
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:

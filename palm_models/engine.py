@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,15 @@ from palm_models.capture import Capture
 from palm_models.frame import View
 from palm_models.identity import Identity
 
+PARAMETERS = {  # columns of engines that know no traits and no circumstances
+    "identity_latent_norm": "wgan-gp: length of the individual's latent, which identity_parameters holds",
+    "identity_noise_seed": "ddpm-tps: seed of the noise that the individual's picture was drawn from",
+    "identity_control_points": "ddpm-tps: found by the landmarker in that picture, or a grid over it",
+    "capture_angle": "wgan-gp: degrees between the latents of capture and individual",
+    "capture_move": "ddpm-tps: mean distance by which the control points were moved, px of its pictures",
+    "capture_renoise": "ddpm-tps: share of the noise levels that the capture was drawn anew from",
+}
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -20,6 +29,8 @@ class Drawing:
 
     image: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
+    identity: Mapping[str, Any] | None = None  # what drew it instead of the identity's traits, JSON-able
+    capture: Mapping[str, Any] | None = None  # what drew it instead of the capture's circumstances
 
 
 class Engine(Protocol):

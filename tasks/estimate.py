@@ -4,12 +4,17 @@ import math
 import resource
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from manifests.baselines import BASELINES
 from manifests.images import encode
 from manifests.recipe import Recipe
 from palm_models.capture import make_capture
+from palm_models.engine import Engine
 from palm_models.identity import make_identity
 from tasks import stages
+from tasks.baselines import fresh_baseline
 from tasks.parallel import available_cores
 from tasks.plan import make_engine, planned_identity, shards
 
@@ -53,11 +58,21 @@ class Estimate:
 
 def estimate(recipe: Recipe) -> Estimate:
     """Draw a few pictures of the recipe's first identity and scale up. Builds and writes nothing."""
-    # The cost of a network does not depend on what it learned: the shipped one stands in for one to train.
+    # The cost of a network does not depend on what it learned: the shipped one stands in for one to train,
+    # fresh weights for a baseline's.
     shipped = recipe.train.model_copy(update={"checkpoint": "shipped"})
     known = recipe.train if recipe.train.checkpoint != "train" else shipped
-    checkpoint = stages.train(recipe.model_copy(update={"train": known}), None, lambda *_: None)
-    engine = make_engine(recipe, checkpoint.path if checkpoint else None)
+    with TemporaryDirectory() as folder:
+        if recipe.engine.name in BASELINES:
+            quick, extra = fresh_baseline(recipe, Path(folder))
+            engine = make_engine(quick, Path(folder))
+        else:
+            checkpoint = stages.train(recipe.model_copy(update={"train": known}), None, lambda *_: None)
+            engine, extra = make_engine(recipe, checkpoint.path if checkpoint else None), 0.0
+    return _probe(recipe, engine, extra)
+
+
+def _probe(recipe: Recipe, engine: Engine, extra: float) -> Estimate:
     first = planned_identity(recipe, 0)
     identity = make_identity(recipe.seed, first.subject, first.hand, recipe.identity)
     captures = [
@@ -76,7 +91,7 @@ def estimate(recipe: Recipe) -> Estimate:
         images=d.identities * d.captures * len(d.views) * (1 + recipe.augment.copies),
         shard_count=shard_count,
         workers=min(recipe.engine.workers or available_cores(), shard_count),
-        seconds_per_image=seconds / (PROBES * len(d.views)),
+        seconds_per_image=seconds / (PROBES * len(d.views)) + extra,
         bytes_per_image=sum(sizes) / len(sizes),
         worker_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )

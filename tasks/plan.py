@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from manifests.baselines import Ddpm, Wgan
 from manifests.recipe import Recipe
 from manifests.recipe_errors import RecipeError
 from manifests.sections import ENGINE_EXECUTION
@@ -107,9 +108,20 @@ def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
         from palm_models.renderer import RendererEngine
 
         return RendererEngine()
+    assert checkpoint is not None  # stages.train leaves one for every engine that learns
+    if recipe.engine.name == "wgan-gp":
+        from palm_models.wgan_engine import WganEngine
+
+        return WganEngine.load(checkpoint, recipe.wgan.noise, recipe.wgan.angle, recipe.engine.device)
+    if recipe.engine.name == "ddpm-tps":
+        from palm_models.ddpm_engine import DdpmEngine, Variation
+
+        own = recipe.ddpm
+        variation = Variation(own.jitter, own.bend, own.renoise)
+        device, model = recipe.engine.device, recipe.align.model
+        return DdpmEngine.load(checkpoint, own.sampling_steps, variation, device, model)
     from palm_models.diffusion import DiffusionEngine
 
-    assert checkpoint is not None  # stages.train leaves one for every engine that learns
     return DiffusionEngine(checkpoint, **engine_options(recipe))
 
 
@@ -118,12 +130,19 @@ def engine_options(recipe: Recipe) -> dict[str, Any]:
     return recipe.engine.model_dump(exclude={"name", *ENGINE_EXECUTION})
 
 
+def baseline_section(recipe: Recipe) -> list[Wgan | Ddpm]:
+    """The section of the recipe's engine, where that is a baseline."""
+    name = recipe.engine.name
+    return [recipe.wgan] if name == "wgan-gp" else [recipe.ddpm] if name == "ddpm-tps" else []
+
+
 def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     """Names everything that determines the pictures of one identity, so not how many there are."""
     dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
     engine = recipe.engine.model_dump(mode="json", exclude=set(ENGINE_EXECUTION))
+    own = [section.model_dump(mode="json") for section in baseline_section(recipe)]
     return digest_of(
         recipe.seed, dataset, engine, recipe.identity,
-        recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest,
+        recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, *own,
         code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py"),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from manifests.mirror import mirror
 from manifests.publish import publish
 from manifests.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
+from palm_models.engine import PARAMETERS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.extend import check_kept
 from tasks.report import write_pictures_and_report
@@ -80,7 +81,7 @@ def check_target(recipe: Recipe) -> None:
 def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
     """What the card says that the shards do not know."""
     helps = {f"identity_{k}": v for k, v in IDENTITY_CONTROLS.items()}
-    helps |= {f"capture_{k}": v for k, v in CAPTURE_CONTROLS.items()}
+    helps |= {f"capture_{k}": v for k, v in CAPTURE_CONTROLS.items()} | PARAMETERS
     learned = (checkpoint.facts if checkpoint else {}) or {}
     source = recipe.source if recipe.train.checkpoint == "train" else None
     return CardFacts(

@@ -1,7 +1,7 @@
 """Draws the samples of one identity and turns each into its manifest row."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -16,7 +16,7 @@ from palm_models.engine import Drawing, Engine
 from palm_models.frame import View
 from palm_models.identity import Identity, make_identity
 from tasks.augment import Augmenter
-from tasks.plan import PlannedIdentity, engine_options
+from tasks.plan import PlannedIdentity, baseline_section, engine_options
 
 AUGMENT_STAGE = 3  # spawn key of the augmentation's seeds; identities and captures have their own
 
@@ -72,6 +72,7 @@ def drawn_with(recipe: Recipe) -> str:
     """JSON of what determines an image's bytes beside its identity, its capture and the engine's weights."""
     settings = {
         "engine": engine_options(recipe),
+        "baseline": [section.model_dump(mode="json") for section in baseline_section(recipe)],
         "image_format": recipe.dataset.image_format,
         "quality": recipe.dataset.quality,
         "transforms": [t.model_dump(mode="json") for t in recipe.augment.transforms],
@@ -83,13 +84,15 @@ def _augmented(sample: Sample, copy: int, augmenter: Augmenter | None) -> Sample
     assert augmenter is not None
     draw = augmentation_seed(sample.capture, copy)
     image, landmarks, applied = augmenter(sample.drawing.image, sample.drawing.landmarks, draw)
-    drawing = Drawing(image=image, landmarks=landmarks)
+    drawing = replace(sample.drawing, image=image, landmarks=landmarks)
     return replace(sample, drawing=drawing, augmentation=applied, copy=copy)
 
 
 def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
     """The sample as a row: manifest columns, the file's bytes, and the parameters as flat columns."""
-    p, image = sample.planned, sample.drawing.image
+    p, image, drawing = sample.planned, sample.drawing.image, sample.drawing
+    circumstances = sample.capture.scalars() if drawing.capture is None else drawing.capture
+    own = _identity_columns(sample.identity) if drawing.identity is None else _told(drawing.identity)
     data = encode(image, recipe.dataset.image_format, recipe.dataset.quality)
     name = f"{sample.sample_id}.{SUFFIX[recipe.dataset.image_format]}"
     parent = f"{p.identity_id}_c{sample.capture_index:03d}_{sample.view}" if sample.copy else None
@@ -116,8 +119,8 @@ def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
         "capture_seed": sample.capture.seed,
         "synthetic": True,
         "image": {"bytes": data, "path": name},
-        **_identity_columns(sample.identity),
-        **{f"capture_{key}": value for key, value in sample.capture.scalars().items()},
+        **own,
+        **{f"capture_{key}": value for key, value in circumstances.items()},
     }
 
 
@@ -130,3 +133,10 @@ def _identity_columns(identity: Identity) -> dict[str, Any]:
         whole = json.dumps(identity.to_dict(), sort_keys=True)
         _last[:] = [(identity, {"identity_parameters": whole, **scalars})]
     return _last[0][1]
+
+
+def _told(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for an engine that knows no traits: what it drew with, its single values as columns."""
+    single = {k: v for k, v in identity.items() if isinstance(v, bool | int | float | str)}
+    whole = json.dumps(dict(identity), sort_keys=True)
+    return {"identity_parameters": whole, **{f"identity_{k}": v for k, v in single.items()}}

@@ -104,23 +104,49 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
         learned = path / "source.json"  # what the weights were trained on, where they come with it
         credit = json.loads(learned.read_text()) if learned.is_file() else {}
         return Done(path, checkpoint_digest(path), {"checkpoint": recipe.train.checkpoint, **credit})
-    from tasks.train import TrainSettings
-    from tasks.train import train as step
-
     assert palms is not None  # the recipe refuses training without photographs
-    settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
-    code = code_digest("palm_models", "tasks/train.py")
-    digest = digest_of(recipe.train.model_dump(mode="json"), recipe.seed, palms.digest, code)
-    stage = Work.of(recipe).stage("checkpoints", digest)
+    name, own, code = _trainer(recipe)
+    stage = Work.of(recipe).stage("checkpoints", digest_of(own, recipe.seed, palms.digest, code))
+    aligned = palms.path / "aligned.parquet"
 
     def run() -> Mapping[str, Any]:
         with explain_write_errors(stage.path):
-            return step(
-                palms.path / "aligned.parquet", stage.path, settings=settings, progress=progress
-            ).facts()
+            return _train_with(name, recipe, aligned, stage.path, progress)
 
     done = _once(stage, run, "model.safetensors", "config.json")
     return Done(done.path, checkpoint_digest(done.path), done.facts)
+
+
+def _trainer(recipe: Recipe) -> tuple[str, Mapping[str, Any], str]:
+    """Engine, and the options and code that determine what it learns, not what it draws."""
+    name, view = recipe.engine.name, {"views": recipe.dataset.views, "hands": recipe.dataset.hands}
+    if name == "wgan-gp":
+        own = recipe.wgan.model_dump(mode="json", exclude={"noise", "angle"}) | view
+        return name, own, code_digest("palm_models", "tasks/train_wgan.py", "tasks/palms.py")
+    if name == "ddpm-tps":
+        own = recipe.ddpm.model_dump(mode="json", exclude={"jitter", "bend", "renoise"}) | view
+        return name, own, code_digest("palm_models", "tasks/train_ddpm.py", "tasks/palms.py")
+    return name, recipe.train.model_dump(mode="json"), code_digest("palm_models", "tasks/train.py")
+
+
+def _train_with(name: str, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
+    if name == "diffusion":
+        from tasks.train import TrainSettings, train
+
+        settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
+        return train(aligned, out, settings=settings, progress=progress).facts()
+    view, hands = recipe.dataset.views[0], recipe.dataset.hands
+    if name == "wgan-gp":
+        from tasks.train_wgan import train_wgan
+
+        return train_wgan(
+            aligned, out, options=recipe.wgan, seed=recipe.seed, view=view, hands=hands, progress=progress
+        )
+    from tasks.train_ddpm import train_ddpm
+
+    return train_ddpm(
+        aligned, out, options=recipe.ddpm, seed=recipe.seed, view=view, hands=hands, progress=progress
+    )
 
 
 def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Generated:

@@ -1,0 +1,55 @@
+"""Training cost of a baseline at its published size: steps really run, and what all would cost."""
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from manifests.baselines import Ddpm, Wgan
+from tasks.train_ddpm import train_ddpm
+from tasks.train_wgan import train_wgan
+
+PUBLISHED_BATCH = 16
+DAY = 86_400  # s
+
+
+def main() -> None:
+    """Run the steps and print a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engine", choices=["wgan-gp", "ddpm-tps"])
+    parser.add_argument("aligned", type=Path, help="aligned.parquet of photographs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=PUBLISHED_BATCH, help="smaller where time is short")
+    parser.add_argument("--accumulate", type=int, default=2, help="passes a step of ddpm-tps")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    print(json.dumps(measure(asked)))
+
+
+def measure(asked: argparse.Namespace) -> dict[str, object]:
+    """Steps at full size, resumed where they were cut off; what the published budget would take."""
+    told = {"view": "palm", "hands": ("left", "right"), "seed": 0, "limit": asked.steps}
+    wall, cpu = time.perf_counter(), time.process_time()
+    if asked.engine == "wgan-gp":
+        options = Wgan(batch=asked.batch)
+        done = train_wgan(asked.aligned, asked.out, options=options, **told)
+        pictures, whole = asked.batch, options.epochs * (done["photos"] // PUBLISHED_BATCH) * PUBLISHED_BATCH
+    else:
+        ddpm = Ddpm(batch=asked.batch, accumulate=asked.accumulate, sample_every=0, save_every=50)
+        done = train_ddpm(asked.aligned, asked.out, options=ddpm, **told)
+        pictures, whole = asked.batch * asked.accumulate, Ddpm().steps * PUBLISHED_BATCH * Ddpm().accumulate
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    each = cpu / asked.steps / pictures
+    return {"engine": asked.engine, "steps": asked.steps, "pictures a step": pictures,
+            "CPU s a step": round(cpu / asked.steps, 2), "wall s": round(wall),
+            "CPU s a picture": round(each, 2),
+            "published budget, days of one thread": round(each * whole / DAY, 1), "loss": done["loss"],
+            "machine": platform.processor() or platform.machine()}  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

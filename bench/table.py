@@ -1,0 +1,217 @@
+"""The table of engines: cost, realism, genuine and impostor scores, utility; one command, with its plot."""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.table_rows import ROWS, SIZES, Given, learn, measure
+from manifests.baselines import Ddpm, Wgan
+from palm_models.ddpm import DdpmSpec, build
+from palm_models.wgan import Generator, WganSpec
+from tasks.palms import Palms
+from tasks.stages import WEIGHTS
+from tasks.train_ddpm import _Training as DdpmTraining
+from tasks.train_wgan import _Training as WganTraining
+
+PHOTOGRAPHS, DAY = 300, 86_400  # photographs of an epoch; seconds
+NAMES = {"bezier": "Bézier creases", "polynomial": "polynomial creases"}
+COLUMNS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "engine": ("|---|", lambda r: NAMES.get(r["name"], r["name"])),
+    "s an image": ("---|", lambda r: f"{r['seconds']:.3f}"),
+    "images/s": ("---|", lambda r: f"{r['per_second']:.1f}"),
+    "MiB": ("---|", lambda r: f"{r['memory']:.0f}"),
+    "SWD ratio ↓": ("---|", lambda r: f"{r['swd']:.2f}"),
+    "kernel ratio ↓": ("---|", lambda r: f"{r['kernel']:.2f}"),
+    "genuine": ("---|", lambda r: f"{r['genuine']:.2f}"),
+    "impostor": ("---|", lambda r: f"{r['impostor']:.2f}"),
+    "d′": ("---|", lambda r: f"{r['d_prime']:.1f}"),
+    "EER %": ("---|", lambda r: f"{r['eer']:.1f}"),
+    "told apart": ("---|", lambda r: f"{100 * r['rank_one']:.0f} %"),
+    "different palms": ("---|", lambda r: f"{r['vendi']:.1f} of {r['identities']}"),
+    "utility with: EER / TAR": ("---|", lambda r: f"{r['eer_with']:.1f} / {r['tar_with']:.1f}"),
+    "without": ("---|", lambda r: f"{r['eer_without']:.1f} / {r['tar_without']:.1f}"),
+}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photographs", type=Path, required=True, help="folder human-palm-images")
+    parser.add_argument("--aligned", type=Path, required=True, help="aligned.parquet of them, view palm")
+    parser.add_argument("--real", type=Path, required=True, help="the same at 768 px with view hand")
+    parser.add_argument("--work", type=Path, default=Path(".palmforge/table"), help="trained baselines, rows")
+    parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for table.md and table.png")
+    parser.add_argument("--sizes", choices=list(SIZES), default="gpu" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=2, help="rows measured at a time")
+    parser.add_argument("--row", choices=ROWS, help="measure this row and print it; for the command itself")
+    asked = parser.parse_args()
+    given = Given(
+        asked.photographs, asked.aligned, asked.real, asked.work / asked.sizes,
+        "cuda" if asked.sizes == "gpu" else "cpu",
+    )  # fmt: skip
+    if asked.row:
+        print(json.dumps(measure(asked.row, SIZES[asked.sizes], given)))
+        return
+    table(asked, given)
+
+
+def table(asked: argparse.Namespace, given: Given) -> None:
+    """Train, measure every row in a process of its own, and write table.md and table.png."""
+    torch.set_num_threads(1)
+    began, sizes = time.monotonic(), SIZES[asked.sizes]
+    learned = {name: learn(name, sizes, given) for name in ("wgan-gp", "ddpm-tps")}
+    with ThreadPoolExecutor(asked.workers) as pool:
+        rows = list(pool.map(lambda name: row(name, given), ROWS))
+    costs = [published_wgan(), published_ddpm(), ours()]
+    text = written(rows, costs, learned, asked.sizes, time.monotonic() - began)
+    (asked.out / "table.md").write_text(text, encoding="utf-8")
+    plot(rows, asked.out / "table.png")
+    print(text)
+
+
+def row(name: str, given: Given) -> dict[str, Any]:
+    """The row of an engine, kept in the work folder, so that a table that was cut off goes on."""
+    kept = given.work / f"row-{name}.json"
+    if not kept.exists():
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.table", *sys.argv[1:], "--row", name],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"row {name} failed:\n{done.stderr}")
+        kept.write_text(done.stdout.splitlines()[-1])
+    print(f"{name} measured", file=sys.stderr, flush=True)
+    return dict(json.loads(kept.read_text()))
+
+
+def seconds(work: Callable[[], Any], times: int = 3) -> float:
+    """CPU seconds of the fastest of some runs."""
+    taken = []
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+def published_wgan() -> dict[str, Any]:
+    """wgan-gp at its published size: seconds an image, and of its whole training."""
+    generator, chosen = Generator(WganSpec()).eval(), Wgan(batch=2)
+    with torch.inference_mode():
+        image = seconds(lambda: generator(torch.zeros(1, 100)))
+    noise = torch.randint(0, 255, (2, 3, chosen.size, chosen.size), dtype=torch.uint8)
+    training = WganTraining(chosen, Palms(noise, 2, 0), torch.device("cpu"))
+    picture = seconds(training.advance) / 2
+    pictures = chosen.epochs * PHOTOGRAPHS
+    return _cost("wgan-gp", "256 px, 1,000 epochs of 300 photographs", image, picture, pictures)
+
+
+def published_ddpm() -> dict[str, Any]:
+    """ddpm-tps at its published size; one step of its sampler and of its training, multiplied."""
+    diffusion, chosen = build(DdpmSpec()).eval(), Ddpm(batch=1, accumulate=1)
+    start = torch.zeros(1, 3, chosen.size, chosen.size)
+    image = seconds(lambda: diffusion.p_sample(start, 500)) * chosen.sampling_steps
+    noise = torch.randint(0, 255, (1, *start.shape[1:]), dtype=torch.uint8)
+    training = DdpmTraining(chosen, Palms(noise, 1, 0), torch.device("cpu"))
+    pictures = Ddpm().steps * Ddpm().batch * Ddpm().accumulate
+    return _cost("ddpm-tps", "128 px, 50,000 steps of 32", image, seconds(training.advance, 2), pictures)
+
+
+def ours() -> dict[str, Any]:
+    """The diffusion engine as shipped."""
+    from palm_models.checkpoint import load_checkpoint
+    from palm_models.process import loss
+
+    loaded = load_checkpoint(WEIGHTS)
+    network, side = loaded.network.train().requires_grad_(True), loaded.network.spec.size
+    told = torch.zeros(8, 37, side // 4, side // 4)
+    noise, when = torch.randn(8, 3, side, side), torch.full((8,), 0.5)
+    picture = seconds(lambda: loss(network, noise, told, noise, when).backward(), 2) / 8
+    told_of = loaded.training
+    pictures = int(told_of["steps"]) * int(told_of["batch"])
+    with torch.inference_mode():
+        image = 8 * seconds(lambda: network(noise[:1], told[:1], when[:1]))
+    return _cost(
+        "diffusion", f"{side} px, {told_of['steps']} steps of {told_of['batch']}", image, picture, pictures
+    )
+
+
+def _cost(name: str, what: str, image: float, picture: float, pictures: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "what": what,
+        "image": image,
+        "picture": picture,
+        "hours": picture * pictures / 3600,
+    }
+
+
+def written(
+    rows: Sequence[dict[str, Any]], costs: Sequence[dict[str, Any]], learned: dict[str, dict[str, Any]],
+    sizes: str, took: float,
+) -> str:  # fmt: skip
+    """The table as Markdown."""
+    chosen = SIZES[sizes]
+    steps = ", ".join(f"{name} {told['steps']} steps" for name, told in learned.items())
+    lines = [
+        f"Made by `bench.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, torch "
+        f"{torch.__version__}; {took / 60:.0f} minutes. {chosen.identities} identities × {chosen.captures} "
+        f"captures, view palm, 128 px. The baselines learned at {chosen.wgan.size} and {chosen.ddpm.size} px "
+        f"here ({steps}); seconds are CPU seconds of one thread.",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "".join(mark for mark, _ in COLUMNS.values()),
+        *("| " + " | ".join(show(r) for _, show in COLUMNS.values()) + " |" for r in rows),
+        "",
+        "| at full size | training | CPU s an image | CPU s a trained picture | CPU hours of training |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {c['name']} | {c['what']} | {c['image']:.2f} | {c['picture']:.2f} | {c['hours']:.1f} |"
+            for c in costs
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Utility over realism, an engine a point; nothing in it comes from a single photograph."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.8), layout="constrained", sharey=True)
+    for axis, how in zip(axes, ("with", "without"), strict=True):
+        for r in rows:
+            ours_ = r["name"] in ("diffusion", "renderer")
+            axis.scatter(r["swd"], r[f"eer_{how}"], color="tab:blue" if ours_ else "0.5", zorder=3)
+            axis.annotate(
+                NAMES.get(r["name"], r["name"]),
+                (r["swd"], r[f"eer_{how}"]),
+                (5, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+        axis.set(
+            title=f"recogniser {how} augmentation",
+            xlabel="distance to real palms (SWD ratio, less is better)",
+        )
+        axis.set_xscale("log")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("EER on real palms, % (less is better)")
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""What the table measures of one engine: cost, realism, genuine and impostor scores, utility."""
+
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from bench import creases, realsets
+from bench.holdout import held_out, real_palms
+from bench.realism import PEOPLE, STUDIO, drawn
+from bench.utility import MARGIN, cut, eer, examine, scores
+from manifests.baselines import Ddpm, Wgan
+from palm_models import realism
+from palm_models.capture import make_capture
+from palm_models.diversity import vendi
+from palm_models.encoder import Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.engine import Engine
+from palm_models.identity import HANDS, make_identity
+from palm_models.scores import compare, d_prime, rank_one
+from tasks.stages import WEIGHTS
+from tasks.train_ddpm import train_ddpm
+from tasks.train_wgan import train_wgan
+
+Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
+ROWS = ("wgan-gp", "ddpm-tps", "diffusion", "renderer", "bezier", "polynomial")
+SIZE = 128  # px of every picture that is measured
+VIEW = {"view": "palm", "hands": HANDS, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is drawn and trained; the baselines' own sizes, and steps of their training."""
+
+    identities: int
+    captures: int
+    realism: int  # pictures beside the held-out ones
+    palms: int  # real palms of the recogniser's test
+    steps: int  # of the recogniser
+    width: int  # of the recogniser
+    wgan: Wgan
+    wgan_steps: int
+    ddpm: Ddpm
+
+
+SIZES = {
+    "cpu": Sizes(
+        80, 4, 60, 100, 150, 8,
+        Wgan(size=64, width=16, save_epochs=50), 1500,
+        Ddpm(size=32, dim=16, mults=(1, 2, 4), batch=8, accumulate=1, learning_rate=5e-4, steps=600,
+             sampling_steps=50, sample_every=0),
+    ),
+    "gpu": Sizes(400, 10, 256, 300, 500, 16, Wgan(), 0, Ddpm(sampling_steps=250)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where the photographs and the trained baselines lie."""
+
+    photographs: Path
+    aligned: Path
+    real: Path  # aligned at 768 px with view hand
+    work: Path
+    device: str
+
+
+def training_table(given: Given) -> Path:
+    """The aligned photographs without those that are held out for measuring."""
+    path = given.work / "aligned.parquet"
+    if not path.exists():
+        given.work.mkdir(parents=True, exist_ok=True)
+        table = pq.read_table(given.aligned)
+        held = pc.is_in(table["photo_id"], pa.array(held_out(given.photographs)))
+        pq.write_table(table.filter(pc.invert(held)), path)
+    return path
+
+
+def learn(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
+    """Train a baseline where that is not done yet."""
+    out, table = given.work / name, training_table(given)
+    if name == "wgan-gp":
+        return train_wgan(table, out, options=sizes.wgan, limit=sizes.wgan_steps, device=given.device, **VIEW)
+    return train_ddpm(table, out, options=sizes.ddpm, device=given.device, **VIEW)
+
+
+def engine(name: str, sizes: Sizes, given: Given) -> Engine:
+    """The engine of a row."""
+    if name == "renderer":
+        from palm_models.renderer import RendererEngine
+
+        return RendererEngine()
+    if name == "diffusion":
+        from palm_models.diffusion import DiffusionEngine
+
+        return DiffusionEngine(WEIGHTS, device=given.device)
+    learn(name, sizes, given)
+    if name == "wgan-gp":
+        from palm_models.wgan_engine import WganEngine
+
+        return WganEngine.load(given.work / name, device=given.device)
+    from palm_models.ddpm_engine import DdpmEngine
+
+    return DdpmEngine.load(given.work / name, sizes.ddpm.sampling_steps, device=given.device)
+
+
+def pictures_of(name: str, sizes: Sizes, given: Given) -> tuple[Pictures, Labels, Pictures, dict[str, float]]:
+    """Captures (n, SIZE, SIZE, 3), their labels, pictures for realism, and what drawing cost."""
+    if name in creases.KINDS:
+        began = time.process_time()
+        grey, labels = creases.build(name, sizes.identities, sizes.captures)
+        cost = _cost(began, len(grey))
+        colour = np.repeat(grey[..., None], 3, axis=3)
+        return colour, labels, colour[:: sizes.captures][: sizes.realism], cost
+    made, captures = engine(name, sizes, given), []
+    told = [
+        [make_capture(3, k // 2, HANDS[k % 2], c) for c in range(sizes.captures)]
+        for k in range(sizes.identities)
+    ]
+    made.draw(make_identity(4, 0, "left"), [make_capture(4, 0, "left", 0)], "palm", SIZE)  # warms up
+    began = time.process_time()
+    for k, shots in enumerate(told):
+        drawings = made.draw(make_identity(3, k // 2, HANDS[k % 2]), shots, "palm", SIZE)
+        captures += [d.image for d in drawings]
+    cost = _cost(began, len(captures))
+    labels = np.repeat(np.arange(sizes.identities), sizes.captures)
+    return np.stack(captures), labels, drawn(made, sizes.realism, 11, PEOPLE, STUDIO), cost
+
+
+def _cost(began: float, count: int) -> dict[str, float]:
+    seconds = (time.process_time() - began) / count
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "per_second": 1 / seconds, "memory": memory}
+
+
+def measure(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
+    """One row of the table, JSON-able; run it in a process of its own, whose memory is measured."""
+    torch.set_num_threads(1)
+    made, labels, natural, row = pictures_of(name, sizes, given)
+    encoder = Encoder.load(WEIGHTS)
+    real, _ = real_palms(given.aligned, held_out(given.photographs))
+    apart, within = realism.swd_ratio(real, natural, 4)
+    row["swd"] = float(apart.mean() / within.mean())
+    row["kernel"] = realism.kernel_ratio(encoder.embed(real), encoder.embed(natural), 4)
+    vectors = encoder.embed(made)
+    pairs = compare(vectors, labels)
+    row |= {"genuine": float(pairs.genuine.mean()), "impostor": float(pairs.impostor.mean())}
+    row |= {"d_prime": d_prime(pairs), "eer": eer(*scores(vectors, labels))}
+    row["rank_one"] = float(rank_one([vectors], labels)["value"])
+    row["vendi"] = vendi(vectors[:: sizes.captures])
+    row["identities"] = sizes.identities
+    tests = realsets.build(cut(given.real)[0][: sizes.palms], MARGIN, captures=3)
+    for how, augmented in (("with", True), ("without", False)):
+        plan = Training(steps=sizes.steps, augment=augmented)
+        learned = train(to_grey(made, SIZE), labels, plan, EncoderConfig(width=sizes.width))
+        row[f"eer_{how}"], row[f"tar_{how}"] = examine(learned, tests)["mean"]
+    return {"name": name, **row}

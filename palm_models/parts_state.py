@@ -1,0 +1,84 @@
+"""What a training of several networks needs to go on exactly where it stopped: one file, replaced whole."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from palm_models.checkpoint import CheckpointError, write_bytes
+from palm_models.training_state import TornStateError
+
+log = logging.getLogger("palmforge")
+Part = nn.Module | torch.optim.Optimizer
+
+
+def write_parts(path: Path, parts: Mapping[str, Part], step: int, settings: Mapping[str, Any]) -> None:
+    """Write networks and optimizers after `step` steps, with their settings; the file before it is kept."""
+    tensors = {
+        f"{name}/{key}": value for name, part in parts.items() for key, value in _tensors(part).items()
+    }
+    metadata = {"step": str(step), "settings": json.dumps(settings, sort_keys=True)}
+    content = save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, metadata)
+    if path.exists():
+        path.replace(_before(path))
+    write_bytes(path, content)
+
+
+def resume_parts(path: Path, parts: Mapping[str, Part], settings: Mapping[str, Any]) -> int:
+    """Bring fresh networks and optimizers to where `path` left off; returns the steps done, 0 for none.
+
+    A torn file gives way to the one before it. Raises CheckpointError when it belongs to other settings.
+    """
+    for file in (path, _before(path)):
+        if file.exists():
+            try:
+                return _read(file, parts, settings)
+            except TornStateError as error:
+                log.warning("%s; going on from what was saved before it", error)
+    return 0
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"before-{path.name}")
+
+
+def _read(path: Path, parts: Mapping[str, Part], settings: Mapping[str, Any]) -> int:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            found, step = json.loads(metadata["settings"]), int(metadata["step"])
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise TornStateError(f"{path} is no training state: {error}") from error
+    wanted = json.loads(json.dumps(dict(settings)))
+    odd = sorted(k for k in {*found, *wanted} if found.get(k) != wanted.get(k))
+    if odd:
+        raise CheckpointError(f"{path} was trained with another {', '.join(odd)}; train into another folder")
+    for name, part in parts.items():
+        own = {k: v for k, v in tensors.items() if k.startswith(f"{name}/")}
+        _fill(part, {k.removeprefix(f"{name}/"): v for k, v in own.items()})
+    return step
+
+
+def _tensors(part: Part) -> dict[str, Tensor]:
+    if isinstance(part, nn.Module):
+        return dict(part.state_dict())
+    moments = part.state_dict()["state"]
+    return {f"{index}.{key}": value for index, state in moments.items() for key, value in state.items()}
+
+
+def _fill(part: Part, tensors: Mapping[str, Tensor]) -> None:
+    if isinstance(part, nn.Module):
+        part.load_state_dict(tensors, strict=True)
+        return
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        moments.setdefault(int(index), {})[key] = value
+    part.load_state_dict({"state": moments, "param_groups": part.state_dict()["param_groups"]})

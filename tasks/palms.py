@@ -1,0 +1,74 @@
+"""Batches of aligned photographs for the baselines: by counter, so that a resumed training sees the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from palm_models.baseline import resize
+
+EPOCH_STAGE, STEP_STAGE = 8, 9  # first numbers of the spawn keys of the orders and of a step's noise
+
+
+@dataclass(frozen=True)
+class Palms:
+    """Photographs of one view in memory, uint8 (n, 3, size, size), in an order that changes every epoch."""
+
+    pictures: Tensor
+    batch: int
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch; what does not fill one is left for the next epoch's order."""
+        return max(1, len(self.pictures) // self.batch)
+
+    def at(self, step: int) -> Tensor:
+        """The batch (b, 3, size, size) of a step, in [-1, 1]."""
+        epoch, place = divmod(step, self.steps)
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(EPOCH_STAGE, epoch)))
+        chosen = rng.permutation(len(self.pictures))[place * self.batch : (place + 1) * self.batch]
+        return self.pictures[torch.from_numpy(chosen)].float() / 127.5 - 1
+
+    def noise(self, step: int) -> torch.Generator:
+        """The random numbers of a step: no generator's state has to be kept."""
+        key = np.random.SeedSequence(self.seed, spawn_key=(STEP_STAGE, step)).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(key[0] >> np.uint64(1)))
+
+
+def read_palms(aligned: Path, view: str, hands: Sequence[str], size: int, batch: int, seed: int) -> Palms:
+    """The photographs of a table of the align task that show `view` of one of `hands`, at `size` px.
+
+    Raises ValueError when there is none.
+    """
+    columns = ["view", "hand", "image"]
+    filters = [("view", "==", view), ("hand", "in", list(hands))]
+    rows = pq.read_table(aligned, columns=columns, filters=filters)["image"].to_pylist()
+    if not rows:
+        raise ValueError(
+            f"{aligned} holds no view {view} of a {' or '.join(hands)} hand: align it with align.views"
+        )
+    pictures = np.stack([resize(_decode(row["bytes"]), size) for row in rows])
+    return Palms(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), batch, seed)
+
+
+def _decode(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
+
+
+def grid(pictures: Tensor, columns: int = 5) -> bytes:
+    """PNG of pictures (n, 3, s, s) in [-1, 1] in rows; one scale for all, to compare brightness."""
+    count, _, side, _ = pictures.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * side, columns * side, 3), 255, np.uint8)
+    scaled = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    for index, picture in enumerate(scaled):
+        y, x = divmod(index, columns)
+        sheet[y * side : (y + 1) * side, x * side : (x + 1) * side] = picture
+    return bytes(cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1])

@@ -1,0 +1,139 @@
+"""Train the wgan-gp engine on aligned photographs, resumable at any checkpoint."""
+
+import copy
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from manifests.baselines import Wgan
+from palm_models.baseline import save_baseline
+from palm_models.checkpoint import write_bytes
+from palm_models.frame import View
+from palm_models.parts_state import Part, resume_parts, write_parts
+from palm_models.wgan import Critic, Generator, WganSpec, gradient_penalty
+from palm_models.wgan_engine import NAME
+from tasks.palms import Palms, grid, read_palms
+
+log = logging.getLogger("palmforge")
+Progress = Callable[[int, int], None]  # (steps done, steps in all)
+SHOWN = 25  # pictures of a sample grid
+FREE = {"epochs", "save_epochs", "noise", "angle"}  # may differ when a training goes on
+
+
+@dataclass
+class _Training:
+    options: Wgan
+    palms: Palms
+    device: torch.device
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        chosen = self.options
+        torch.manual_seed(self.palms.seed)
+        spec = WganSpec(chosen.size, chosen.latent, chosen.width)
+        self.generator, self.critic = Generator(spec).to(self.device), Critic(spec).to(self.device)
+        self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        betas = (chosen.beta1, chosen.beta2)
+        self.generator_adam = torch.optim.Adam(self.generator.parameters(), chosen.generator_rate, betas)
+        self.critic_adam = torch.optim.Adam(self.critic.parameters(), chosen.critic_rate, betas)
+
+    def parts(self) -> dict[str, Part]:
+        """Everything that a step changes."""
+        return {
+            "generator": self.generator, "critic": self.critic, "ema": self.ema,
+            "generator_adam": self.generator_adam, "critic_adam": self.critic_adam,
+        }  # fmt: skip
+
+    def latents(self, count: int, noise: torch.Generator) -> Tensor:
+        """Random latents (count, latent)."""
+        return torch.randn((count, self.options.latent), generator=noise).to(self.device)
+
+    def advance(self) -> tuple[float, float]:
+        """One step on the batch of its counter; the critic's loss and the generator's."""
+        real, noise = self.palms.at(self.step).to(self.device), self.palms.noise(self.step)
+        for _ in range(self.options.critic_steps):
+            with torch.no_grad():
+                fake = self.generator(self.latents(len(real), noise))
+            mix = torch.rand((len(real), 1, 1, 1), generator=noise).to(self.device)
+            penalty = gradient_penalty(self.critic, real, fake, mix)
+            worth = self.critic(fake).mean() - self.critic(real).mean() + self.options.penalty * penalty
+            _update(self.critic_adam, worth)
+        loss = -self.critic(self.generator(self.latents(len(real), noise))).mean()
+        _update(self.generator_adam, loss)
+        self.step += 1
+        self._average(min(self.options.ema, (1 + self.step) / (10 + self.step)))
+        return float(worth.detach()), float(loss.detach())
+
+    @torch.no_grad()
+    def _average(self, memory: float) -> None:
+        torch._foreach_lerp_(list(self.ema.parameters()), list(self.generator.parameters()), 1 - memory)
+        for own, other in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
+            own.copy_(other)  # statistics of the batch norms average by themselves
+
+
+def _update(adam: torch.optim.Adam, loss: Tensor) -> None:
+    adam.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    adam.step()
+
+
+def train_wgan(
+    aligned: Path, out: Path, *, options: Wgan, seed: int, view: View, hands: Sequence[str],
+    device: str = "", limit: int = 0, resume: bool = True, progress: Progress | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train until `options.epochs` (or `limit` steps) and leave a checkpoint folder of wgan-gp in `out`.
+
+    `out` gets model.safetensors and config.json (averaged weights), state.safetensors (for resuming),
+    log.jsonl and, every `save_epochs`, sample-<epoch>.png. Batches and noise are functions of seed and
+    step, so a resumed training ends in the same weights. Returns facts for the report.
+    """
+    began = time.monotonic()
+    palms = read_palms(aligned, view, hands, options.size, options.batch, seed)
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    training = _Training(options, palms, where)
+    settings = {**options.model_dump(mode="json", exclude=FREE), "seed": seed, "view": view}
+    settings |= {"hands": list(hands), "photos": len(palms.pictures)}
+    if resume:
+        training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
+    first, last = training.step, limit or options.epochs * palms.steps
+    losses = (0.0, 0.0)
+    while training.step < last:
+        losses = training.advance()
+        if training.step % (options.save_epochs * palms.steps) == 0 or training.step == last:
+            _record(training, losses, out, settings, view, time.monotonic() - began)
+        if progress:
+            progress(training.step, last)
+    seconds = time.monotonic() - began
+    return {"steps": training.step, "photos": len(palms.pictures), "loss": round(losses[1], 5),
+            "seconds_a_step": round(seconds / max(1, last - first), 4), "checkpoint": str(out)}  # fmt: skip
+
+
+def _record(
+    training: _Training,
+    losses: tuple[float, float],
+    out: Path,
+    settings: dict[str, Any],
+    view: View,
+    seconds: float,
+) -> None:
+    epoch = training.step // training.palms.steps
+    line = {"step": training.step, "epoch": epoch, "seconds": round(seconds, 1)}
+    line |= {"critic": round(losses[0], 4), "generator": round(losses[1], 4)}
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "log.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    log.info("wgan-gp epoch %(epoch)s: critic %(critic)s generator %(generator)s after %(seconds)s s", line)
+    spec = training.generator.spec
+    network = {"size": spec.size, "latent": spec.latent, "width": spec.width}
+    save_baseline(out, NAME, training.ema, network, view, {**settings, "step": training.step})
+    write_parts(out / "state.safetensors", training.parts(), training.step, settings)
+    latents = training.latents(SHOWN, torch.Generator().manual_seed(0))  # the same individuals in every grid
+    with torch.no_grad():
+        write_bytes(out / f"sample-{epoch:05d}.png", grid(training.ema(latents)))

@@ -1,0 +1,163 @@
+"""The library's own Trainer writes a checkpoint; ours draws the same picture from it, and runs no pickle."""
+
+import io
+import os
+import pickle
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
+
+from flows.cli import main
+from palm_models.checkpoint import CheckpointError
+from palm_models.ddpm import sample
+from palm_models.ddpm_engine import DdpmEngine, Variation, to_picture
+from palm_models.identity import make_identity
+from palm_models.trainer_file import import_trainer_file
+
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory):
+    """The library's Trainer after two steps and a save, its averaged weights unlike the online ones."""
+    folder = tmp_path_factory.mktemp("trainer")
+    (folder / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(100):
+        cv2.imwrite(str(folder / "pictures" / f"{k}.png"), rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8))
+    torch.manual_seed(0)
+    diffusion = GaussianDiffusion(
+        Unet(8, dim_mults=(1, 2)), image_size=SIZE, timesteps=12, objective="pred_noise"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        library = "denoising_diffusion_pytorch.denoising_diffusion_pytorch"
+        patch.setattr(f"{library}.cpu_count", lambda: 0)  # no loader processes
+        made = Trainer(
+            diffusion, str(folder / "pictures"), train_batch_size=16, train_lr=1e-3, train_num_steps=2,
+            save_and_sample_every=1000, results_folder=str(folder), calculate_fid=False, num_samples=1,
+        )  # fmt: skip
+    made.train()
+    made.ema.ema_model.model.init_conv.weight.data.mul_(1.5)  # averages lag behind: two steps show too little
+    made.save(1)
+    return made, folder / "model-1.pt"
+
+
+def test_it_draws_what_the_library_draws_from_the_averaged_weights(trainer, tmp_path):
+    made, file = trainer
+    found = import_trainer_file(file, tmp_path, size=SIZE)
+    assert found["weights"] == "ema" and found["step"] == 2
+    assert (found["dim"], found["mults"], found["timesteps"]) == (8, [1, 2], 12)
+    assert (found["objective"], found["schedule"]) == ("pred_noise", "sigmoid")
+    engine = DdpmEngine.load(tmp_path, variation=Variation(0, 0, 0))
+    seed = engine._individual(make_identity(3, 0, "left"), "palm").told["noise_seed"]
+    for sampled, wanted in ((seed, True), (seed + 1, False)):
+        torch.manual_seed(sampled)
+        theirs = made.ema.ema_model.eval().sample(batch_size=1) * 2 - 1  # theirs is in [0, 1]
+        ours = sample(engine.diffusion, seed)
+        assert torch.allclose(ours, theirs, atol=1e-5) == wanted
+    assert np.array_equal(to_picture(ours), to_picture(engine.last.picture))
+    torch.manual_seed(seed)
+    online = made.model.eval().sample(batch_size=1) * 2 - 1
+    assert not torch.allclose(ours, online, atol=1e-3)
+
+
+def test_ddim_is_the_library_s_own(trainer):
+    made, _ = trainer
+    quick = GaussianDiffusion(
+        Unet(8, dim_mults=(1, 2)), image_size=SIZE, timesteps=12, sampling_timesteps=5, objective="pred_noise"
+    )
+    quick.load_state_dict(made.ema.ema_model.state_dict())
+    torch.manual_seed(4)
+    theirs = quick.eval().sample(batch_size=2) * 2 - 1
+    assert torch.allclose(sample(quick, 4, 2), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize(("objective", "schedule"), [("pred_v", "cosine"), ("pred_x0", "linear")])
+def test_objective_and_schedule_are_read_off_the_tables(objective, schedule, tmp_path):
+    other = GaussianDiffusion(
+        Unet(16, dim_mults=(1, 2, 4)),
+        image_size=SIZE,
+        timesteps=100,
+        objective=objective,
+        beta_schedule=schedule,
+    )
+    file = tmp_path / "model-9.pt"
+    torch.save(
+        {"step": 5, "model": other.state_dict(), "opt": {}, "ema": {}, "scaler": None, "version": "2"}, file
+    )
+    found = import_trainer_file(file, tmp_path / "out", size=SIZE)
+    assert (found["objective"], found["schedule"], found["weights"]) == (objective, schedule, "online")
+    assert found["mults"] == [1, 2, 4]
+
+
+class Hostile:
+    """A pickle that would leave a file behind."""
+
+    def __init__(self, mark):
+        self.mark = str(mark)
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "weights"])
+def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path, trainer, kind):
+    mark, file = tmp_path / "ran", tmp_path / "model-1.pt"
+    if kind == "legacy":
+        file.write_bytes(pickle.dumps(Hostile(mark)))
+    else:
+        inside = Hostile(mark) if kind == "zip" else {**torch.load(trainer[1]), "scaler": Hostile(mark)}
+        torch.save(inside, file)
+    done = CliRunner().invoke(main, ["import-weights", str(file), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1 and "refused" in done.output and "Traceback" not in done.output
+    assert not mark.exists() and not (tmp_path / "out").exists()
+    if kind != "legacy":  # the trap was set: a reader that trusts the file springs it
+        torch.load(file, weights_only=False)
+        assert mark.exists()
+
+
+def _bytes(value):
+    out = io.BytesIO()
+    torch.save(value, out)
+    return out.getvalue()
+
+
+def _odd_files(trainer):
+    saved = torch.load(trainer[1])
+    whole = trainer[1].read_bytes()
+    wide = GaussianDiffusion(Unet(8, dim_mults=(1,), self_condition=True), image_size=SIZE, timesteps=12)
+    broken = {
+        **saved,
+        "ema": {k: v * float("nan") if v.is_floating_point() else v for k, v in saved["ema"].items()},
+    }
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    return {
+        "torn": (whole[: len(whole) // 2], "damaged"),
+        "text": (b"hello", "damaged"),
+        "nothing": (b"", "damaged"),
+        "empty zip": (empty.getvalue(), "damaged"),
+        "weights alone": (_bytes(saved["model"]), "no Trainer file"),
+        "a list": (_bytes([1, 2]), "no Trainer file"),
+        "another network": (_bytes({"step": 1, "model": {"a": torch.zeros(2)}}), "no unconditional Unet"),
+        "self conditioned": (_bytes({"step": 1, "model": wide.state_dict()}), "wanted plain RGB"),
+        "not finite": (_bytes(broken), "no finite tensor"),
+    }
+
+
+def test_anything_else_is_refused_in_words(trainer, tmp_path):
+    for name, (content, wanted) in _odd_files(trainer).items():
+        file = tmp_path / f"{name}.pt"
+        file.write_bytes(content)
+        with pytest.raises(CheckpointError, match=wanted):
+            import_trainer_file(file, tmp_path / "out", size=SIZE)
+        assert not (tmp_path / "out").exists(), name
+    with pytest.raises(CheckpointError, match="nowhere"):
+        import_trainer_file(tmp_path / "nowhere.pt", tmp_path / "out")
+    with pytest.raises(CheckpointError, match="multiple"):
+        import_trainer_file(trainer[1], tmp_path / "out", size=SIZE + 1)
