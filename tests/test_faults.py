@@ -219,8 +219,8 @@ def test_a_recipe_edited_between_crash_and_resume_is_never_mixed(nights, undistu
     alone = write(tmp_path / "alone", seed=6)
     nights.run(alone)
     assert files(home) == files(tmp_path / "alone" / "out" / "tiny")
-    nights.run(write(tmp_path))
-    assert files(home) == undisturbed
+    nights.run(write(tmp_path), f"out={tmp_path / 'back'}")  # there it is the first version, as undisturbed
+    assert files(tmp_path / "back" / "tiny") == undisturbed
 
 
 def test_a_clock_that_jumps_decides_nothing(nights, undisturbed, tmp_path, home):
