@@ -53,7 +53,7 @@ def main() -> None:
 def compare(folder: Path, environment: dict[str, str], rounds: int) -> None:
     """Print seconds of both and their ratio."""
     changes = [f"out={folder / 'out'}", f"work={folder / 'work'}"]
-    changes += ["dataset.identities=20", "nightly.add_identities=0"]
+    changes += ["dataset.identities=4", "dataset.captures=1", "nightly.add_identities=0"]
     night = [NIGHT, "datasets/nightly.toml", *changes]
     print(f"the first night, which builds: {seconds(night, environment):.2f} s")
     times: dict[str, list[float]] = {"empty": [], "night": []}

@@ -48,9 +48,9 @@ def photographs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photographs")
     for hand in ("left", "right"):
         cv2.imwrite(str(folder / f"{hand}.png"), drawn_hand(hand)[0][..., ::-1])
+    folder.chmod(0o555)
     mount = ["mount", "--bind", "-o", "ro", str(folder), str(folder)]
     mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    folder.chmod(0o555)
     yield folder
     if mounted:
         subprocess.run(["umount", str(folder)], check=True)
