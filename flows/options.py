@@ -1,6 +1,5 @@
 """Makes a command's options from the recipe's own fields, so that the two cannot drift apart."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,16 +51,10 @@ def _metavar(annotation: Any) -> str:
 
 @contextmanager
 def friendly_errors(code: int = 1) -> Iterator[None]:
-    """The errors we raise on purpose become one line and an exit code; anything else keeps its traceback.
-
-    SIGTERM, which Prefect turns into an exception, becomes one line and exit code 143.
-    """
+    """The errors we raise on purpose become one line and an exit code; anything else keeps its traceback."""
     try:
         yield
-    except BaseException as error:
-        if type(error).__name__ == "TerminationSignal":
-            click.echo("stopped by SIGTERM: the same command goes on where it was cut off", err=True)
-            sys.exit(128 + signal.SIGTERM)
+    except Exception as error:
         if not is_expected(error):
             raise
         click.echo(f"error: {error}", err=True)
