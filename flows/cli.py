@@ -7,6 +7,7 @@ import click
 
 from flows import verbs_dataset
 from flows.options import friendly_errors, recipe_command
+from flows.verbs_evaluate import evaluate
 from flows.verbs_generate import generate
 from flows.verbs_import import import_weights
 from flows.verbs_status import status
@@ -119,6 +120,7 @@ def deploy() -> None:
 
 
 main.add_command(generate)
+main.add_command(evaluate)
 main.add_command(status)
 for verb in verbs_dataset.VERBS:
     main.add_command(verb)

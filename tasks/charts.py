@@ -104,12 +104,14 @@ def png(figure: Figure) -> bytes:
 
 
 @mpl.rc_context(SETTINGS)
-def svg(figure: Figure) -> str:
-    """The chart as an SVG element for a page: in the page's colours and type, as wide as its place."""
+def svg(figure: Figure, *, themed: bool = True) -> str:
+    """The chart as an SVG element: `themed` in the colours and type of its page, as wide as its place."""
     out = io.StringIO()
-    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(out, format="svg", transparent=themed, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    if not themed:
+        return text
     for side in ("width", "height"):  # the page decides
         text = re.sub(rf'(<svg[^>]*?) {side}="[^"]*"', r"\1", text, count=1)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)

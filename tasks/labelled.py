@@ -87,11 +87,11 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> Pa
     return Palms(name, np.stack(pictures), np.array(rows["identity_id"].to_pylist()), f"split {split}")
 
 
-def of_renderer(seed: int, identities: int, captures: int, size: int) -> Palms:
-    """Palms that the renderer draws of other people than any recipe's: the seed is hashed first."""
+def of_renderer(purpose: str, seed: int, identities: int, captures: int, size: int) -> Palms:
+    """Palms that the renderer draws of other people than any recipe's or purpose's: the seed is hashed."""
     from tasks.train_encoder import palms
 
-    own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{seed}".encode()).digest()[:7], "big")
+    own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{purpose}-{seed}".encode()).digest()[:7], "big")
     grey, labels = palms(own, 0, identities, captures, size)
     return Palms("renderer", grey, labels.astype(np.str_), f"drawn with seed {own}")
 

@@ -1,0 +1,60 @@
+"""The verb `palmforge evaluate`: how well a recogniser works that was trained on a dataset alone."""
+
+import json
+from pathlib import Path
+
+import click
+
+from flows.options import friendly_errors
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--real", default="", metavar="PATH", help="photographs of known people: id/picture, or a CSV path,id"
+)
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="SET",
+    help="train on this too: a dataset, photographs, or renderer (default)",
+)
+@click.option("--curve", default="", metavar="N,N,…", help="also train on so many identities")
+@click.option("--identities", default=0, help="train on at most so many; 0 = all of the train split")
+@click.option("--steps", default=240, show_default=True, help="training steps of each recogniser")
+@click.option("--seeds", default=3, show_default=True, help="recognisers trained on each set")
+@click.option(
+    "--seed", default=0, show_default=True, help="of the first recogniser; the same seed, the same figures"
+)
+@click.option("--size", default=96, show_default=True, help="side of the palms in pixels")
+@click.option("--no-augment", is_flag=True, help="train on the pictures as they are")
+@click.option("--id-pattern", default="", metavar="REGEX", help="finds who a picture of a flat folder shows")
+@click.option(
+    "--out", default="", metavar="FOLDER", help="for figures and charts; default evaluations/<name>"
+)
+@click.option("--workers", default=0, help="processes; 0 = one a core")
+def evaluate(
+    dataset: str, real: str, against: tuple[str, ...], curve: str, identities: int, steps: int, seeds: int,
+    seed: int, size: int, no_augment: bool, id_pattern: str, out: str, workers: int,
+) -> None:  # fmt: skip
+    """Train a recogniser on DATASET's train split alone and test it on palms it never saw."""
+    try:
+        counts = [int(n) for n in curve.split(",") if n.strip()]
+    except ValueError:
+        raise click.BadParameter("numbers with commas between them, for example 50,100,200") from None
+    if size % 16:
+        raise click.BadParameter("a multiple of 16", param_hint="--size")
+    with friendly_errors():
+        from flows.evaluate_dataset import evaluate_dataset
+        from tasks.evaluation import JSON, PAGE, table
+        from tasks.labelled import PATTERN
+
+        folder = Path(
+            evaluate_dataset(
+                dataset, real=real, against=list(against) or None, curve=counts, identities=identities,
+                steps=steps, seeds=seeds, seed=seed, size=size, augment=not no_augment,
+                id_pattern=id_pattern or PATTERN, out=out, workers=workers,
+            )
+        )  # fmt: skip
+    click.echo(table(json.loads((folder / JSON).read_text())))
+    click.echo(f"\n{folder / PAGE}")
