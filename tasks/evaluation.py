@@ -58,7 +58,7 @@ def table(found: Mapping[str, Any]) -> str:
     """The figures as lines for a terminal: rates in per cent with their 95 % intervals."""
     budget = found["budget"]
     lines = [
-        f"{found['dataset']}: {budget['seeds']} recognisers a row, {budget['steps']} steps at {budget['size']} px"
+        f"{found['dataset']}: {budget['seeds']} recognisers of {budget['steps']} steps at {budget['size']} px"
     ]
     for k, test in enumerate(found["tests"]):
         first = found["trained"][0]["results"][k]["verification"]
