@@ -16,6 +16,7 @@ from manifests.schema import COLUMNS, SCHEMA_VERSION, WRITTEN, SchemaError, chec
 
 GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
 GROUP_BYTES = 64 << 20  # a row group of large images is cut here
+BATCH_ROWS, BATCH_BYTES = 1024, 16 << 20  # of rows read at once, one of them at most
 FILE_BYTES = 256 << 20  # a data file is about this large at most
 FILES_PER_SPLIT = 8  # at least so many when there is a row group for each: loader workers share files out
 
@@ -39,6 +40,12 @@ class Survey:
         """Images in a row group."""
         mean = self.image_bytes / max(1, sum(self.rows.values()))
         return max(1, min(GROUP_ROWS, int(GROUP_BYTES / max(1.0, mean))))
+
+    @property
+    def batch_rows(self) -> int:
+        """Images that are read at once: many columns cost little when many rows share a batch."""
+        mean = self.image_bytes / max(1, sum(self.rows.values()))
+        return max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(1.0, mean))))
 
     def files(self, split: str) -> int:
         """Data files of a split, each of whole identities."""
@@ -124,27 +131,27 @@ def shard_fields(parameters: Iterable[pa.Field]) -> list[pa.Field]:
     return [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN] + list(parameters)
 
 
-def read(shard: Path, fields: Sequence[pa.Field], batch_rows: int = 1024) -> Iterator[pa.Table]:
+def read(shard: Path, fields: Sequence[pa.Field], batch_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
     """Batches of a shard with the given columns and types; a column that it lacks is null.
 
     Raises ShardError naming the shard when it is unreadable, SchemaError when a type does not fit.
     """
     with _explain(shard), pq.ParquetFile(shard) as file:
-        names = set(file.schema_arrow.names)
+        names, schema = set(file.schema_arrow.names), pa.schema(fields)
         present = [f.name for f in fields if f.name in names]
         for batch in file.iter_batches(batch_rows, columns=present, use_threads=False):
+            held = dict(zip(batch.schema.names, batch.columns, strict=True))
             try:
-                columns = [_column(batch, f) for f in fields]
+                columns = [_column(held.get(f.name), f.type, batch.num_rows) for f in fields]
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise SchemaError(f"{shard}: a column has a type that does not fit: {error}") from None
-            yield pa.table(columns, schema=pa.schema(fields))
+            yield pa.table(columns, schema=schema)
 
 
-def _column(batch: pa.RecordBatch, wanted: pa.Field) -> pa.Array:
-    if wanted.name not in batch.schema.names:
-        return pa.nulls(batch.num_rows, wanted.type)
-    column = batch.column(wanted.name)
-    return column if column.type == wanted.type else column.cast(wanted.type)
+def _column(held: pa.Array | None, wanted: pa.DataType, rows: int) -> pa.Array:
+    if held is None:
+        return pa.nulls(rows, wanted)
+    return held if held.type == wanted else held.cast(wanted)
 
 
 def _hash(digest: "hashlib._Hash", table: pa.Table) -> None:

@@ -47,7 +47,7 @@ def write_tables(
     (folder / DATA).mkdir()
     with _VersionWriter(folder, survey, constants, metadata) as version:
         for shard in shards:
-            for table in read(shard, fields, survey.group_rows):
+            for table in read(shard, fields, survey.batch_rows):
                 _check_images(shard, table)
                 version.add(table)
 

@@ -39,49 +39,46 @@ def generate(
     drawn. Raises RunnerError naming the shards that failed twice, or when the workers cannot be reached.
     """
     stage = work.stage("shards", generation_digest(recipe, checkpoint_digest))
-    planned = list(shards(recipe) if asked is None else asked)
-    if asked is None:
-        stage.plan(len(planned))
-    missing = [s for s in planned if not _stage_of(stage, s).is_whole()]
-    finished, failed = len(planned) - len(missing), list[str]()
-    progress(finished, len(planned))
+    # A plan is walked through, never held: of a million identities only the names of shards are.
+    planned = partial(shards, recipe) if asked is None else list(asked).__iter__
+    names = [shard.name for shard in planned()]
+    missing = {name for name in names if not Stage(stage.path / name).is_whole()}
+    finished, failed = len(names) - len(missing), list[str]()
+    progress(finished, len(names))
     job = partial(_draw_in_worker, stage.path.absolute())
     setup = partial(_set_up, recipe, checkpoint and checkpoint.absolute())
-    drawn = run(job, missing, setup=setup, workers=Workers.of(recipe), lost=lambda _: False)
-    for shard, whole in zip(missing, drawn, strict=True):
+    wanted = (shard for shard in planned() if shard.name in missing)
+    for name, whole in run(job, wanted, setup=setup, workers=Workers.of(recipe), lost=_lost):
         if not whole:
-            failed.append(shard.name)
-        elif not _stage_of(stage, shard).is_done():
+            failed.append(name)
+        elif not Stage(stage.path / name).is_done():
             raise RunnerError(
-                f"{shard.name} was drawn but is not in {stage.path}: "
+                f"{name} was drawn but is not in {stage.path}: "
                 "the Dask workers must see this same folder (a shared file system)"
             )
         finished += whole
-        progress(finished, len(planned))
+        progress(finished, len(names))
     if failed:
-        names = ", ".join(failed)
-        raise RunnerError(f"shards {names} lost their worker twice: fewer engine.workers need less memory")
-    return [_file_of(stage, s) for s in planned]
+        raise RunnerError(
+            f"shards {', '.join(failed)} lost their worker twice: fewer engine.workers need less memory"
+        )
+    return [stage.path / name / "shard.parquet" for name in names]
 
 
-def _stage_of(stage: Stage, shard: PlannedShard) -> Stage:
-    return Stage(stage.path / shard.name)
-
-
-def _file_of(stage: Stage, shard: PlannedShard) -> Path:
-    return stage.path / shard.name / "shard.parquet"
+def _lost(shard: PlannedShard) -> tuple[str, bool]:
+    return shard.name, False
 
 
 def _set_up(recipe: Recipe, checkpoint: Path | None) -> tuple[Recipe, Engine]:
     return recipe, make_engine(recipe, checkpoint)
 
 
-def _draw_in_worker(folder: Path, state: tuple[Recipe, Engine], shard: PlannedShard) -> bool:
+def _draw_in_worker(folder: Path, state: tuple[Recipe, Engine], shard: PlannedShard) -> tuple[str, bool]:
     stage = Stage(folder / shard.name)
     if not stage.is_done():  # Dask asks again for what a dead worker had finished
         stage.path.mkdir(parents=True, exist_ok=True)
         draw_shard(*state, shard, stage)
-    return True
+    return shard.name, True
 
 
 def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage) -> None:
