@@ -140,7 +140,7 @@ def test_unreadable_missing_and_incomplete_shards_are_named(tmp_path: Path) -> N
     good = write_shard(tmp_path / "good.parquet", [row(0, "left", 0)])
     cut = tmp_path / "cut.parquet"
     cut.write_bytes(good.read_bytes()[:-10])
-    with pytest.raises(ShardError, match=r"cut\.parquet: unreadable shard.*run the same command again"):
+    with pytest.raises(ShardError, match=r"cut\.parquet: unreadable shard.*Run the same command again"):
         publish_shards([good, cut], tmp_path / "out")
     with pytest.raises(ShardError, match=r"gone\.parquet: unreadable shard"):
         publish_shards([good, tmp_path / "gone.parquet"], tmp_path / "out")
