@@ -26,15 +26,8 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
     file = folder / "scheduler.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     dask = [sys.executable, "-m", "dask"]
-    one = [
-        "--nthreads",
-        "1",
-        "--no-dashboard",
-        "--scheduler-file",
-        str(file),
-        "--local-directory",
-        str(folder),
-    ]
+    where = ["--scheduler-file", str(file)]
+    one = ["--nthreads", "1", "--no-dashboard", "--local-directory", str(folder), *where]
     started = [
         subprocess.Popen(
             [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where],
