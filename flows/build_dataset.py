@@ -42,7 +42,7 @@ def build_dataset(
 def _build(plan: Recipe, keeps: Path | None) -> Path:
     # Imported here because it loads the engines, which a night without changes does not need.
     from flows.announce import announce, show_version
-    from flows.steps import align, generate, ingest, publish, tidy, train
+    from flows.steps import align, generate, ingest, judge, publish, tidy, train
     from tasks.plan import check
     from tasks.publish import check_target
 
@@ -51,11 +51,14 @@ def _build(plan: Recipe, keeps: Path | None) -> Path:
     palms = align(plan, photos)
     checkpoint = train(plan, palms)
     drawn = generate(plan, checkpoint)
-    version = publish(plan, drawn, photos, palms, checkpoint, keeps)
-    stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
+    judged = judge(plan, palms, checkpoint)
+    stages = {
+        "ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done, "judge": judged.done
+    }  # fmt: skip
+    version = publish(plan, judged, stages, keeps)
     show_version(version, stages)
     announce(plan, version)
-    tidy(plan, version, [done.path for done in stages.values() if done])
+    tidy(plan, version, [*(done.path for done in stages.values() if done), *judged.used])
     return version
 
 

@@ -43,7 +43,10 @@ def main() -> None:
 @main.add_command
 @recipe_command()
 def build(path: str, overrides: list[str], recipe: Recipe) -> None:
-    """Build the dataset of RECIPE and publish it; the same command resumes what was cut off."""
+    """Build the dataset of RECIPE and publish it; the same command resumes what was cut off.
+
+    Exit code 3: the gates refused the dataset; the message says why, and LATEST stays as it was.
+    """
     from flows.build_dataset import build_dataset
 
     version = Path(build_dataset(path, overrides))

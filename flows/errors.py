@@ -16,9 +16,11 @@ EXPECTED = {  # by name: importing their modules would import torch
     "tasks.augment.AugmentError",
     "tasks.extend.ExtendError",
     "tasks.found.SourceError",
+    "tasks.gates.GateError",
     "tasks.lock.LockedError",
     "tasks.merge_sources.MergeError",
     "tasks.regenerate.RegenerateError",
+    "tasks.release.ReleaseError",
     "tasks.runner.RunnerError",
 }
 

@@ -51,11 +51,11 @@ def _metavar(annotation: Any) -> str:
 
 @contextmanager
 def friendly_errors(code: int = 1) -> Iterator[None]:
-    """The errors we raise on purpose become one line and an exit code; anything else keeps its traceback."""
+    """The errors we raise on purpose become their text and `code`, or their own; others keep their traceback."""
     try:
         yield
     except Exception as error:
         if not is_expected(error):
             raise
         click.echo(f"error: {error}", err=True)
-        sys.exit(code)
+        sys.exit(getattr(error, "exit_code", code))

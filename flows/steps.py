@@ -1,6 +1,6 @@
 """The steps, each lifted to a Prefect task once, with its progress shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import task
@@ -9,9 +9,11 @@ from prefect.cache_policies import NO_CACHE
 from flows import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from flows.progress import progress
 from manifests.recipe import Recipe
+from tasks import judge as judging
 from tasks import publish as publishing
 from tasks import stages
 from tasks import tidy as tidying
+from tasks.judge import Judged
 from tasks.stages import Done, Generated
 
 # Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.
@@ -46,18 +48,20 @@ def generate(recipe: Recipe, checkpoint: Done | None) -> Generated:
         return stages.generate(recipe, checkpoint, report)
 
 
+@task(cache_policy=NO_CACHE, task_run_name="judge")
+def judge(recipe: Recipe, palms: Done | None, checkpoint: Done | None) -> Judged:
+    """What was drawn to what may be published; rejects are replaced."""
+    with progress("judge") as report:
+        return judging.judge(recipe, checkpoint, palms, report)
+
+
 @task(cache_policy=NO_CACHE, task_run_name="publish")
 def publish(
-    recipe: Recipe,
-    drawn: Generated,
-    photos: Done | None,
-    palms: Done | None,
-    checkpoint: Done | None,
-    keeps: Path | None = None,
+    recipe: Recipe, judged: Judged, stages: Mapping[str, Done | None], keeps: Path | None = None
 ) -> Path:
-    """What was drawn to a version that readers see."""
+    """What passed to a version that readers see, unless the release gate refuses it."""
     with progress("publish") as report:
-        return publishing.publish_dataset(recipe, drawn, photos, palms, checkpoint, report, keeps)
+        return publishing.publish_dataset(recipe, judged, stages, report, keeps)
 
 
 @task(cache_policy=NO_CACHE, task_run_name="tidy")

@@ -31,6 +31,7 @@ from manifests.layout import (
     file_sha256,
     swap_pointer,
 )
+from manifests.parts import Part
 from manifests.schema import per_image, read_metadata
 from manifests.survey import Survey, survey
 from manifests.verification import write_pairs
@@ -49,7 +50,7 @@ class Version:
 
 
 def publish(
-    shards: Sequence[Path],
+    shards: Sequence[Path | Part],
     out: Path,
     name: str,
     *,

@@ -20,6 +20,7 @@ from manifests.sections import (
     Controls,
     Dataset,
     EngineOptions,
+    Gates,
     Nightly,
     Report,
     Section,
@@ -68,6 +69,7 @@ class Recipe(Section):
     )
     augment: Augment = Field(default=Augment(), description="derived pictures")
     nightly: Nightly = Field(default=Nightly(), description="growth and retention")
+    gates: Gates = Field(default=Gates(), description="what must hold for a picture to be published")
     report: Report = Field(default=Report(), description="what the report may show")
 
     @field_validator("out")

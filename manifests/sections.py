@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from manifests.remote import without_keys
 
 View = Literal["palm", "hand"]
+Gate = Literal["quality", "hand", "identity", "twins", "leakage", "duplicates"]
 Hand = Literal["left", "right"]
 ENGINE_EXECUTION = ("runner", "workers", "dask_address")  # who draws: changes no picture
 KAGGLE_HANDLE = r"^$|^[\w-]+/[\w-]+/versions/[1-9]\d*$"
@@ -56,6 +57,7 @@ def _is_number(value: object) -> bool:
 
 Views = Annotated[tuple[View, ...], Field(min_length=1), AfterValidator(_unique)]
 Hands = Annotated[tuple[Hand, ...], Field(min_length=1), AfterValidator(_unique)]
+GateNames = Annotated[tuple[Gate, ...], AfterValidator(_unique)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Controls = Annotated[dict[str, Any], AfterValidator(_controls)]
 
@@ -268,4 +270,49 @@ class Nightly(Section):
     night: str = Field(
         default="",
         description="name of the night, all runs of which build one version; empty = the run's date",
+    )
+
+
+class Gates(Section):
+    """What a picture and an identity must pass to be published. A threshold of 0 is the calibrated one."""
+
+    use: GateNames = Field(
+        default=("quality", "hand", "identity", "twins", "leakage", "duplicates"),
+        description="gates that judge: quality, hand, identity, twins, leakage, duplicates; [] = none",
+    )
+    quality: Share = Field(
+        default=0.0, description="least quality of a picture, 0 to 1; 0 = only what no clean picture has"
+    )
+    hand: float = Field(
+        default=0.0, ge=0, description="farthest that landmarks are found again, in palm widths (view hand)"
+    )
+    identity: float = Field(
+        default=0.0, ge=0, lt=1, description="least similarity of a picture to its own identity"
+    )
+    twins: float = Field(
+        default=0.0, ge=0, lt=1, description="similarity from which two identities count as one"
+    )
+    leakage: float = Field(
+        default=0.0, ge=0, lt=1, description="similarity from which a picture counts as a photograph's copy"
+    )
+    duplicates: int = Field(
+        default=6,
+        ge=0,
+        le=128,
+        description="bits of 256 by which captures of an identity differ at most to be one",
+    )
+    attempts: float = Field(
+        default=2.0,
+        ge=1,
+        le=100,
+        description="captures, and identities, drawn at most for each one asked for",
+    )
+    max_rejected: Share = Field(
+        default=0.5, description="release: share of pictures that may be rejected for any reason"
+    )
+    max_twins: Share = Field(
+        default=0.02, description="release: share of identities that may be twins of others"
+    )
+    max_leaks: Share = Field(
+        default=0.01, description="release: share of pictures that may be copies of photographs"
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.layout import SPLITS
+from manifests.parts import Part, batches, part_of
 from manifests.schema import COLUMNS, SCHEMA_VERSION, WRITTEN, SchemaError, check_shard, parameter_fields
 
 GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
@@ -78,8 +79,8 @@ class _Counts:
         self.rows[split] += count
 
 
-def survey(shards: Sequence[Path], recipe_digest: str) -> Survey:
-    """Read all columns but the images, shard by shard; memory grows by the ids of identities only.
+def survey(shards: Sequence[Path | Part], recipe_digest: str) -> Survey:
+    """Read all columns but the images, part by part; memory grows by the ids of identities only.
 
     Raises ShardError or SchemaError naming the shard that cannot be published.
     """
@@ -87,32 +88,34 @@ def survey(shards: Sequence[Path], recipe_digest: str) -> Survey:
 
     def schemas() -> Iterator[tuple[str, pa.Schema]]:
         nonlocal image_bytes
-        for shard in shards:
-            schema, size = _footer(shard)
-            check_shard(str(shard), schema)
+        for part in map(part_of, shards):
+            schema, size = _footer(part)
+            check_shard(str(part.path), schema)
             image_bytes += size
-            yield str(shard), schema
+            yield str(part.path), schema
 
     parameters = parameter_fields(schemas())
     counts, digest = _Counts(), hashlib.sha256(f"{SCHEMA_VERSION} {recipe_digest}".encode())
-    for shard in shards:
-        for table in read(shard, shard_fields(parameters)):
+    for part in map(part_of, shards):
+        for table in read(part, shard_fields(parameters)):
             _hash(digest, table)
             for key, count in _runs(table):
-                counts.add(shard, key, count)
+                counts.add(part.path, key, count)
     if not counts.seen:
         raise ShardError("there are no images to publish: every shard is empty")
     return Survey(parameters, digest.hexdigest(), counts.rows, counts.identities, image_bytes)
 
 
-def _footer(shard: Path) -> tuple[pa.Schema, int]:
-    """Schema of a shard and the compressed bytes of its images."""
-    with _explain(shard), pq.ParquetFile(shard) as file:
+def _footer(part: Part) -> tuple[pa.Schema, int]:
+    """Schema of a part's shard, and about how many compressed bytes the part's images have."""
+    with _explain(part.path), pq.ParquetFile(part.path) as file:
         metadata = file.metadata
         paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
         image = paths.index("image.bytes") if "image.bytes" in paths else 0
         groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
-        return file.schema_arrow, sum(group.column(image).total_compressed_size for group in groups)
+        size = sum(group.column(image).total_compressed_size for group in groups)
+        share = 1.0 if part.rows is None else len(part.rows) / max(1, metadata.num_rows)
+        return file.schema_arrow, round(size * share)
 
 
 @contextlib.contextmanager
@@ -131,26 +134,27 @@ def shard_fields(parameters: Iterable[pa.Field]) -> list[pa.Field]:
     return [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN] + list(parameters)
 
 
-def read(shard: Path, fields: Sequence[pa.Field], batch_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
-    """Batches of a shard with the given columns and types; a column that it lacks is null.
+def read(
+    shard: Path | Part, fields: Sequence[pa.Field], batch_rows: int = BATCH_ROWS
+) -> Iterator[pa.Table]:
+    """Batches of a part with the given columns and types; a column that it lacks is null.
 
     Raises ShardError naming the shard when it is unreadable, SchemaError when a type does not fit.
     """
-    with _explain(shard), pq.ParquetFile(shard) as file:
-        names, schema = set(file.schema_arrow.names), pa.schema(fields)
-        present = [f.name for f in fields if f.name in names]
-        for batch in file.iter_batches(batch_rows, columns=present, use_threads=False):
+    part, schema = part_of(shard), pa.schema(fields)
+    with _explain(part.path):
+        for batch in batches(part, schema.names, batch_rows):
             held = dict(zip(batch.schema.names, batch.columns, strict=True))
             try:
                 columns = [_column(held.get(f.name), f.type, batch.num_rows) for f in fields]
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                raise SchemaError(f"{shard}: a column has a type that does not fit: {error}") from None
+                raise SchemaError(f"{part.path}: a column has a type that does not fit: {error}") from None
             yield pa.table(columns, schema=schema)
 
 
-def _column(held: pa.Array | None, wanted: pa.DataType, rows: int) -> pa.Array:
+def _column(held: pa.ChunkedArray | None, wanted: pa.DataType, rows: int) -> pa.ChunkedArray:
     if held is None:
-        return pa.nulls(rows, wanted)
+        return pa.chunked_array([pa.nulls(rows, wanted)])
     return held if held.type == wanted else held.cast(wanted)
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from manifests.layout import DATA, IDENTITIES, MANIFEST
 from manifests.number import Numbering, Run
+from manifests.parts import Part, part_of
 from manifests.schema import (
     DICTIONARY,
     IDENTITY_ONLY,
@@ -30,7 +31,7 @@ SMALLEST_GROUP = 100 / 128  # of a full row group: the last one of a file is not
 
 
 def write_tables(
-    shards: Sequence[Path],
+    shards: Sequence[Path | Part],
     folder: Path,
     survey: Survey,
     constants: Mapping[str, str | None],
@@ -48,7 +49,7 @@ def write_tables(
     with _VersionWriter(folder, survey, constants, metadata) as version:
         for shard in shards:
             for table in read(shard, fields, survey.batch_rows):
-                _check_images(shard, table)
+                _check_images(part_of(shard).path, table)
                 version.add(table)
 
 

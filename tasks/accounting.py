@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from manifests.layout import MANIFEST, REJECTS
+from manifests.layout import IDENTITIES, MANIFEST, REJECTS
 from manifests.remote import Location, parquet_source
 
 REASON_LIMIT = 3  # names that are shown for each reason
@@ -85,6 +85,23 @@ def count_rejects(folder: Location) -> dict[str, int]:
     table = pq.read_table(parquet_source(folder / REJECTS), columns=["gate", "reason"])
     pairs = zip(table["gate"].to_pylist(), table["reason"].to_pylist(), strict=True)
     return dict(Counter(f"{gate}: {reason}" for gate, reason in pairs).most_common())
+
+
+def count_identities(folder: Location) -> Step:
+    """Identities drawn = published + rejected, a rejected one under the commonest reason of its images."""
+    kept = pq.read_table(parquet_source(folder / IDENTITIES), columns=["identity_id"])
+    published = set(kept["identity_id"].to_pylist())
+    reasons: dict[str, Counter[str]] = {}
+    if (folder / REJECTS).is_file():
+        columns = ["identity_id", "gate", "reason"]
+        for row in pq.read_table(parquet_source(folder / REJECTS), columns=columns).to_pylist():
+            if row["identity_id"] not in published:
+                reasons.setdefault(row["identity_id"], Counter())[f"{row['gate']}: {row['reason']}"] += 1
+    rejected = [
+        {"reason": counter.most_common(1)[0][0], "original_name": name, "detail": ""}
+        for name, counter in reasons.items()
+    ]
+    return _step("Identities", "identities", len(published) + len(rejected), "published", rejected)
 
 
 def _step(

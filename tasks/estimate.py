@@ -18,6 +18,11 @@ from tasks.baselines import fresh_baseline
 from tasks.parallel import available_cores
 from tasks.plan import make_engine, planned_identity, shards
 
+JUDGING = {
+    "identity": 0.1,
+    "palm": 0.005,
+    "hand": 0.02,
+}  # seconds of a core, as bench.gates speed measured them
 PROBES = 4  # pictures drawn for the estimate, after one that warms the engine up
 
 
@@ -38,6 +43,14 @@ class Estimate:
         """Wall time of drawing in seconds; ingest, alignment and training are not in it."""
         return self.images * self.seconds_per_image / self.workers
 
+    @property
+    def judging_seconds(self) -> float:
+        """Wall time of judging in seconds; what is rejected is drawn and judged again, which is not in it."""
+        data, copies = self.recipe.dataset, 1 + self.recipe.augment.copies
+        capture = sum(JUDGING[view] for view in data.views) * copies
+        identity = JUDGING["identity"] + data.captures * capture
+        return data.identities * identity / self.workers if self.recipe.gates.use else 0.0
+
     def __str__(self) -> str:
         r, d = self.recipe, self.recipe.dataset
         disk = 2.1 * self.images * self.bytes_per_image / 2**20  # shards in the work folder, and the version
@@ -49,6 +62,7 @@ class Estimate:
             + (f", checkpoint {r.train.checkpoint}" if r.engine.name != "renderer" else ""),
             f"work     {self.shard_count} shards of {d.shard_identities} identities, {self.workers} workers",
             f"time     {_duration(self.seconds)} to draw ({self.seconds_per_image * 1000:.0f} ms an image)",
+            f"         {_duration(self.judging_seconds)} to judge",
             f"disk     {disk:,.1f} MiB in {r.out} and {r.work} together",
             f"memory   {self.workers * self.worker_bytes / 2**30:.1f} GiB",
             f"digest   {r.digest()[:16]}",

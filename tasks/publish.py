@@ -2,12 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from manifests.card import CardFacts
-from manifests.layout import check_writable
+from manifests.layout import REJECTS, check_writable
 from manifests.mirror import mirror
 from manifests.publish import publish
 from manifests.recipe import Recipe
@@ -15,45 +15,49 @@ from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.engine import PARAMETERS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.extend import check_kept
+from tasks.judge import Judged
+from tasks.judge_rejects import publishable
+from tasks.release import check_release
 from tasks.report import write_pictures_and_report
 from tasks.software import software
-from tasks.stages import Done, Generated, source_of
+from tasks.stages import Done, source_of
 
 log = logging.getLogger("palmforge")
 
 
 def publish_dataset(
     recipe: Recipe,
-    drawn: Generated,
-    photos: Done | None,
-    palms: Done | None,
-    checkpoint: Done | None,
+    judged: Judged,
+    stages: Mapping[str, Done | None],
     progress: Callable[[int, int], None],
     keeps: Path | None = None,
 ) -> Path:
-    """The folder of the version that now holds what was drawn; the one that is there when nothing changed.
+    """The folder of the version that now holds what passed; the one that is there when nothing changed.
 
-    With a remote `out` the version is built in the work folder, then copied there. `keeps` is a version of
-    which everything must be in the new one as it was. Raises PublishError when it cannot be written,
-    ExtendError when something of `keeps` is missing, RemoteError when it cannot be copied; nothing is left
-    half-published then.
-    """
+        `stages` by name, "train" and "judge" among them, as the report shows them. With a remote `out` the
+            version is built in the work folder, then copied there. `keeps` is a version of which everything must be
+        in the new one as it was. Raises ReleaseError when the dataset as a whole must not be published,
+        PublishError when it cannot be written, ExtendError when something of `keeps` is missing, RemoteError
+        when it cannot be copied; nothing is left half-published then.
+        """
     progress(0, 1)
+    check_release(recipe, judged)
 
     def finish(folder: Path) -> None:
         if keeps:
             check_kept(keeps, folder)
         write_pictures_and_report(folder, recipe, stages)
 
-    stages = {"ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done}
+    checkpoint, rejects = stages.get("train"), judged.done.path / REJECTS
     version = publish(
-        drawn.shards,
+        judged.parts,
         recipe.home.parent,
         recipe.name,
         recipe_toml=recipe.to_toml(execution=False),
         recipe_digest=recipe.digest(),
         created_at=_moment().isoformat(timespec="seconds"),
         card=card_facts(recipe, checkpoint),
+        extras={REJECTS: publishable(rejects)} if rejects.is_file() else {},
         finish=finish,
         version=recipe.dataset.version,
         night=recipe.nightly.night,

@@ -16,7 +16,7 @@ from manifests.layout import CONTACT_SHEET, IDENTITIES, MEASURES, RECIPE, REJECT
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import Recipe
 from tasks import page, shown
-from tasks.accounting import Step, count_aligned, count_images, count_photos
+from tasks.accounting import Step, count_aligned, count_identities, count_images, count_photos
 from tasks.charts import det, histogram
 from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.measure import Measures, measure
@@ -114,7 +114,7 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
         dataset=dataset.metadata,
         recipe=material.recipe,
         recipe_toml=(dataset.path / RECIPE).read_text(encoding="utf-8"),
-        steps=[*accounting(stages), images],
+        steps=[*accounting(stages), count_identities(dataset.path), images],
         reasons=shown.rejects(dataset.path / REJECTS),
         counts=counts,
         identities=material.identities,

@@ -31,6 +31,7 @@ def write_recipe(tmp_path):
             "out": str(tmp_path / "out"),
             "work": str(tmp_path / "work"),
             "engine": {"workers": 1},
+            "gates": {"use": []},  # tests of the gates switch them on: they need the encoder
             "dataset": {"identities": 6, "captures": 2, "size": 48, "shard_identities": 2},
         }
         for key, value in sections.items():

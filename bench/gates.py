@@ -1,0 +1,240 @@
+"""Calibrates the gates from measured score distributions, and measures what judging costs."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from bench.faults import altered
+from manifests.images import decode
+from manifests.recipe import Recipe, parse
+from manifests.sections import View
+from palm_models.capture import make_capture
+from palm_models.encoder import CONFIG, Encoder
+from palm_models.engine import Drawing, Engine
+from palm_models.frame import palm_width
+from palm_models.hand_model import hand_model
+from palm_models.identity import make_identity
+from palm_models.landmarks import HandFinder
+from palm_models.pyramid import Pyramid
+from palm_models.quality import BOUNDS, measure
+from palm_models.views import palm_of
+from tasks import judge_scores
+from tasks.gates import CALIBRATION, VIEWS
+from tasks.judge_gallery import VARIANTS, variants
+from tasks.judge_scores import embed, references, unit
+from tasks.plan import make_engine, planned_identity
+from tasks.unchanged import WEIGHTS
+
+FIRST = 40_000  # identities from here on: none took part in training the encoder
+MISS = 0.003  # share of clean pictures that a gate may reject
+FALSE_MATCH = 1e-4  # share of strange pictures that the identity gate lets through, where MISS allows it
+HELD = 0.95  # share of held-out real palms that lie farther from all others than the leakage threshold
+NEAR_COPY = 0.95  # two photographs as similar as this are taken for one
+Floats = NDArray[np.float32]
+
+
+def main() -> None:
+    """Run one of the tasks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=["calibrate", "speed"])
+    parser.add_argument(
+        "--aligned", type=Path, help="aligned.parquet of the photographs; else the old value stays"
+    )
+    parser.add_argument("--identities", type=int, default=200, help="rendered ones; a fifth of it diffused")
+    parser.add_argument("--templates", type=int, default=1000, help="identities compared as twins")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    calibrate(asked) if asked.task == "calibrate" else speed()
+
+
+def calibrate(asked: argparse.Namespace) -> None:
+    """Measure all distributions and write gates.json beside the encoder's weights."""
+    encoder = Encoder.load(WEIGHTS)
+    stored = json.loads((WEIGHTS / CALIBRATION).read_text()) if (WEIGHTS / CALIBRATION).is_file() else {}
+    shown = {view: list(clean(view, asked.identities)) for view in VIEWS}
+    templates = np.stack([template(encoder, recipe(), i) for i in range(FIRST, FIRST + asked.templates)])
+    written = {
+        "encoder": json.loads((WEIGHTS / CONFIG).read_text())["sha256"],
+        "measured": datetime.now(UTC).date().isoformat(),
+        "command": "python -m bench.gates calibrate --aligned aligned.parquet",
+        "identity": {view: identity(encoder, shown[view], templates, view) for view in VIEWS},
+        "twins": twins(encoder, templates),
+        "quality": {view: quality(shown[view], view) for view in VIEWS},
+        "hand": hand(shown["hand"]),
+        "leakage": leakage(encoder, asked.aligned, shown) if asked.aligned else stored["leakage"],
+    }
+    (WEIGHTS / CALIBRATION).write_text(json.dumps(written, indent=1) + "\n")
+    print(json.dumps(written, indent=1))
+
+
+def recipe(engine: str = "renderer", **dataset: Any) -> Recipe:
+    """The recipe whose identities are measured."""
+    return parse({"name": "gates", "engine": {"name": engine}, "dataset": dataset})
+
+
+Shown = tuple[str, int, Drawing]  # engine, identity, picture
+
+
+def clean(view: View, count: int) -> Iterator[Shown]:
+    """Pictures of `count` rendered identities, a fifth of them diffused too; 4 of each palm, 2 of a hand."""
+    captures = 4 if view == "palm" else 2
+    for name, number in (("renderer", count), ("diffusion", count // 5)):
+        engine = make_engine(recipe(name), WEIGHTS)
+        for index in range(FIRST, FIRST + number):
+            yield from ((name, index - FIRST, d) for d in draw(engine, index, captures, view))
+
+
+def draw(engine: Engine, index: int, captures: int, view: View) -> list[Drawing]:
+    """The first captures of one identity, 128 px."""
+    planned = planned_identity(recipe(), index)
+    shots = [make_capture(0, planned.subject, planned.hand, c) for c in range(captures)]
+    return engine.draw(make_identity(0, planned.subject, planned.hand), shots, view, 128)
+
+
+def template(encoder: Encoder, plan: Recipe, index: int) -> Floats:
+    """What the captures of an identity are compared with."""
+    return unit(encoder.embed(references(plan, planned_identity(plan, index))).sum(axis=0))
+
+
+def palms(shown: Sequence[Shown], view: View) -> list[NDArray[np.uint8]]:
+    """The palms of the pictures."""
+    return [palm_of(drawing.image, view, drawing.landmarks) for _, _, drawing in shown]
+
+
+def identity(encoder: Encoder, shown: Sequence[Shown], templates: Floats, view: View) -> dict[str, Any]:
+    """Least similarity of a picture to its identity: few strange ones reach it, few of its own do not."""
+    near = embed(encoder, palms(shown, view)) @ templates.T
+    places = np.array([index for _, index, _ in shown])
+    own = near[np.arange(len(near)), places]
+    near[np.arange(len(near)), places] = np.nan
+    strange = near[np.isfinite(near)]
+    value = min(np.quantile(strange, 1 - FALSE_MATCH), np.quantile(own, MISS))
+    return {
+        "threshold": round(float(value), 4),
+        "genuine": quantiles(own),
+        "impostor": quantiles(strange),
+        "missed": {n: share(own[[e == n for e, _, _ in shown]] < value) for n in ("renderer", "diffusion")},
+        "let_through": share(strange >= value),
+    }
+
+
+def twins(encoder: Encoder, templates: Floats) -> dict[str, Any]:
+    """Similarity of templates from which they are one identity: half way between others and the same."""
+    again = judge_scores.FIRST_REFERENCE
+    judge_scores.FIRST_REFERENCE = again + 1000
+    same = [template(encoder, recipe(), FIRST + i) @ templates[i] for i in range(min(200, len(templates)))]
+    judge_scores.FIRST_REFERENCE = again
+    other = (templates @ templates.T)[np.triu_indices(len(templates), 1)]
+    value = (float(np.quantile(same, 0.01)) + float(other.max())) / 2
+    return {
+        "threshold": round(value, 4),
+        "same_identity": quantiles(np.array(same)),
+        "other_identities": quantiles(other),
+        "pairs": len(other),
+    }
+
+
+def quality(shown: Sequence[Shown], view: View) -> dict[str, dict[str, dict[str, float]]]:
+    """Bounds of each measure: beyond what MISS of the clean pictures reach, and where half of them lie."""
+    found = [measure(palm) for palm in palms(shown, view)]
+    bounds: dict[str, dict[str, dict[str, float]]] = {}
+    for name, side, _ in BOUNDS:
+        values = np.array([getattr(q, name) for q in found])
+        low, middle, high = np.quantile(values, [MISS / 2, 0.5, 1 - MISS / 2])
+        room = {"sharpness": 0.0, "clipped": 0.05, "exposure": 0.05, "contrast": 0.5, "noise": 3.0}[name]
+        worst = low - room if side == "low" else high + room
+        bounds.setdefault(name, {})[side] = {"worst": round(float(worst), 4), "good": round(float(middle), 4)}
+    return bounds
+
+
+def hand(shown: Sequence[Shown]) -> dict[str, Any]:
+    """How far off landmarks are read again, in palm widths: twice what all but MISS of clean hands reach."""
+    network = HandFinder(hand_model(), passes=1).readers[-1]
+    error = []
+    for _, _, drawing in shown:
+        read = network.read(Pyramid(drawing.image), drawing.landmarks).landmarks
+        error.append(np.linalg.norm(read - drawing.landmarks, axis=1).mean() / palm_width(drawing.landmarks))
+    return {
+        "threshold": round(2 * float(np.quantile(error, 1 - MISS)), 3),
+        "clean": quantiles(np.array(error)),
+    }
+
+
+def leakage(encoder: Encoder, aligned: Path, shown: dict[View, list[Shown]]) -> dict[str, Any]:
+    """Similarity from which a picture is a photograph's copy: HELD of real palms are farther from others."""
+    table = pq.read_table(aligned, columns=["photo_id", "view", "image"]).to_pylist()
+    rows = [(r["photo_id"], r["image"]) for r in table if r["view"] == "palm"]
+    real = [decode(image["bytes"] if isinstance(image, dict) else image) for _, image in rows]
+    gallery = np.concatenate([encoder.embed(np.stack(variants(p, encoder.config.size))) for p in real])
+    photo = np.array([name for name, _ in rows])
+    same = photo[:, None] == np.repeat(photo, VARIANTS)[None]
+    near = np.where(same, -1, encoder.embed(np.stack(real)) @ gallery.T).max(axis=1)
+    held = near[near < NEAR_COPY]  # the others are in the folder twice
+    value = float(np.quantile(held, HELD))
+    made = {v: (embed(encoder, palms(shown[v], v)) @ gallery.T).max(axis=1) for v in VIEWS}
+    rng = np.random.default_rng(0)
+    copies = [altered(p, rng) for p in real]
+    found = (embed(encoder, copies) @ gallery.T).max(axis=1)
+    return {
+        "threshold": round(value, 4),
+        "photographs": len(real),
+        "near_copies_left_out": len(near) - len(held),
+        "held_out": quantiles(held),
+        "generated": {v: quantiles(s) for v, s in made.items()},
+        "generated_rejected": {v: share(s >= value) for v, s in made.items()},
+        "altered_copies": quantiles(found),
+        "altered_copies_found": share(found >= value),
+    }
+
+
+def quantiles(values: NDArray[np.floating]) -> dict[str, float]:
+    """Some quantiles, by per cent."""
+    marks = (0, 0.1, 1, 50, 99, 99.9, 100)
+    return {f"{m:g}": round(float(np.percentile(values, m)), 4) for m in marks}
+
+
+def share(true: NDArray[np.bool_]) -> float:
+    """Share of true ones."""
+    return round(float(np.mean(true)), 6)
+
+
+def speed() -> None:
+    """Time of judging beside that of drawing with the diffusion engine, shard by shard in one process."""
+    import tempfile
+
+    from tasks.generate import draw_shard
+    from tasks.judge_scores import make_judge, score_shard
+    from tasks.plan import shards
+    from tasks.work import Stage
+
+    plan = parse(
+        {"name": "speed", "engine": {"name": "diffusion"},
+         "dataset": {"identities": 8, "captures": 8, "views": ["palm", "hand"], "shard_identities": 2}}
+    )  # fmt: skip
+    engine, judge = make_engine(plan, WEIGHTS), make_judge(plan, WEIGHTS, None, hand_model())
+    drawing = judging = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for shard in shards(plan):
+            stages = [Stage(Path(folder) / f"{part}-{shard.name}") for part in ("drawn", "scored")]
+            for stage in stages:
+                stage.path.mkdir()
+            began = time.process_time()
+            draw_shard(plan, engine, shard, stages[0])
+            drawn = time.process_time()
+            score_shard(judge, shard, stages[0].path / "shard.parquet", stages[1])
+            drawing, judging = drawing + drawn - began, judging + time.process_time() - drawn
+            print(f"{shard.name}: drawing so far {drawing:.1f} s of CPU, judging {judging:.2f} s")
+    print(f"judging costs {100 * judging / drawing:.1f} % of drawing, 128 pictures of 8 identities")
+
+
+if __name__ == "__main__":
+    main()
