@@ -34,12 +34,12 @@ def publish_dataset(
 ) -> Path:
     """The folder of the version that now holds what passed; the one that is there when nothing changed.
 
-        `stages` by name, "train" and "judge" among them, as the report shows them. With a remote `out` the
-            version is built in the work folder, then copied there. `keeps` is a version of which everything must be
-        in the new one as it was. Raises ReleaseError when the dataset as a whole must not be published,
-        PublishError when it cannot be written, ExtendError when something of `keeps` is missing, RemoteError
-        when it cannot be copied; nothing is left half-published then.
-        """
+    `stages` by name, "train" and "judge" among them, as the report shows them. With a remote `out` the
+    version is built in the work folder, then copied there. `keeps` is a version of which everything must be
+    in the new one as it was. Raises ReleaseError when the dataset as a whole must not be published,
+    PublishError when it cannot be written, ExtendError when something of `keeps` is missing, RemoteError
+    when it cannot be copied; nothing is left half-published then.
+    """
     progress(0, 1)
     check_release(recipe, judged)
 
