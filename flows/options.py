@@ -51,7 +51,7 @@ def _metavar(annotation: Any) -> str:
 
 @contextmanager
 def friendly_errors(code: int = 1) -> Iterator[None]:
-    """The errors we raise on purpose become their text and `code`, or their own; others keep their traceback."""
+    """The errors we raise on purpose become their text and `code`, or their own; others keep a trace."""
     try:
         yield
     except Exception as error:

@@ -134,9 +134,7 @@ def shard_fields(parameters: Iterable[pa.Field]) -> list[pa.Field]:
     return [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN] + list(parameters)
 
 
-def read(
-    shard: Path | Part, fields: Sequence[pa.Field], batch_rows: int = BATCH_ROWS
-) -> Iterator[pa.Table]:
+def read(shard: Path | Part, fields: Sequence[pa.Field], batch_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
     """Batches of a part with the given columns and types; a column that it lacks is null.
 
     Raises ShardError naming the shard when it is unreadable, SchemaError when a type does not fit.
