@@ -1,6 +1,7 @@
 """Published pictures carry the synthetic mark in every format."""
 
 import io
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -18,6 +19,18 @@ def test_mark_survives_and_bytes_repeat(image_format):
     assert data == encode(image, image_format)
     assert decode(data).shape == (32, 48, 3)
     Image.open(io.BytesIO(data)).verify()
+
+
+@pytest.mark.parametrize("image_format", ["png", "jpeg", "webp"])
+def test_the_mark_is_what_an_xmp_parser_expects(image_format):
+    """The packet is found in the bytes as a scanner finds it, and is RDF with the IPTC property."""
+    data = encode(np.zeros((16, 16, 3), np.uint8), image_format)
+    start, end = data.index(b"<x:xmpmeta"), data.index(b"</x:xmpmeta>") + len(b"</x:xmpmeta>")
+    rdf = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+    described = ElementTree.fromstring(data[start:end]).find(f"{rdf}RDF/{rdf}Description")
+    iptc = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+    wanted = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    assert described is not None and described.get(iptc) == wanted
 
 
 def test_png_is_lossless_and_a_plain_picture_is_not_marked():

@@ -20,7 +20,9 @@ HUGGING_FACE = Path(__file__).parent.parent / ".venv-hf" / "bin" / "python"
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readers")
-    return publish_shards(make_shards(folder / "s", subjects=14), folder / "out").path
+    shards = make_shards(folder / "s", subjects=14)
+    extras = {"measures.json": b"{}", "rejects.parquet": shards[0]}  # described like the other files
+    return publish_shards(shards, folder / "out", extras=extras).path
 
 
 def truth(version):
@@ -165,7 +167,7 @@ def test_croissant(version, tmp_path):
     document = json.loads((version / "croissant.json").read_text())
     sums = {f["name"]: f["sha256"] for f in document["distribution"] if "sha256" in f}
     assert all(hashlib.sha256((version / name).read_bytes()).hexdigest() == s for name, s in sums.items())
-    assert len(sums) == 3 + len(list((version / "data").iterdir()))
+    assert len(sums) == 5 + len(list((version / "data").iterdir()))
 
 
 CARD = """
