@@ -11,6 +11,7 @@ from flows.verbs_evaluate import evaluate
 from flows.verbs_generate import generate
 from flows.verbs_import import import_weights
 from flows.verbs_status import status
+from manifests.layout import REPORTS
 from manifests.recipe import Recipe
 from tasks.logs import set_up_logging
 
@@ -53,6 +54,9 @@ def build(path: str, overrides: list[str], recipe: Recipe) -> None:
     click.echo(
         f"version  {version}\nreport   {version / 'report.html'}\nsheet    {version / 'contact_sheet.png'}"
     )
+    private = Path(recipe.work) / REPORTS / recipe.name / version.name
+    if private.is_dir():
+        click.echo(f"private  {private / 'report.html'}  (shows photographs of people; not published)")
 
 
 @main.add_command

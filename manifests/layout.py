@@ -20,6 +20,7 @@ CROISSANT = "croissant.json"
 CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.html"
 MEASURES = "measures.json"
+REPORTS = "reports"  # of the work folder: copies of reports that show photographs of people
 CHECKSUMS = "SHA256SUMS"  # of every other file of the version; `sha256sum -c SHA256SUMS` reads it
 DATA = "data"
 BUILDING = ".building-"  # prefix of the folder a version is built in, beside the published ones

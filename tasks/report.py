@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from manifests.layout import CONTACT_SHEET, IDENTITIES, MEASURES, RECIPE, REJECTS, REPORT
+from manifests.layout import CONTACT_SHEET, IDENTITIES, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import Recipe
 from tasks import page, shown
@@ -26,7 +26,6 @@ from tasks.unchanged import WEIGHTS
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "mediapipe", "albumentations")
-PRIVATE = "reports"  # folder of the work folder with the copies that show photographs
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def write_pictures_and_report(folder: Path, recipe: Recipe, stages: Mapping[str,
 
 def private_copy(recipe: Recipe, version: str) -> Path:
     """Where the copy of a version's report with photographs of people lies, if it has any."""
-    return Path(recipe.work) / PRIVATE / recipe.name / version
+    return Path(recipe.work) / REPORTS / recipe.name / version
 
 
 def _write(material: _Material, folder: Path, *, photographs: bool, private: bool = False) -> None:
