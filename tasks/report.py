@@ -115,6 +115,7 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
         recipe_toml=(dataset.path / RECIPE).read_text(encoding="utf-8"),
         steps=[*accounting(stages), count_identities(dataset.path), images],
         reasons=shown.rejects(dataset.path / REJECTS),
+        gates=_gates(stages.get("judge")),
         counts=counts,
         identities=material.identities,
         views=list(dict.fromkeys(i.view for i in material.identities)),
@@ -130,6 +131,13 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
         training=_plain(stages.get("train")),
         lineage=lineage(dataset, material.recipe),
     )
+
+
+def _gates(judged: Done | None) -> list[tuple[str, str, object]]:
+    """Each gate of the recipe, whether it could judge, and its threshold where that is one number."""
+    facts = judged.facts if judged else {}
+    limits = facts.get("thresholds", {})
+    return [(name, state, limits.get(name)) for name, state in facts.get("gates", {}).items()]
 
 
 def _nearest(material: _Material, photographs: bool) -> list[dict[str, Any]]:

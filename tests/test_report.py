@@ -182,7 +182,10 @@ def reported(tmp_path_factory):
 
     def finish(building):
         write_rejects(building, [("quality", "blurred")] * 9 + [("leakage", "photograph")])
-        write_pictures_and_report(building, recipe, {"ingest": done, "align": done, "train": None})
+        gates = {"quality": "judged", "leakage": "no photographs to compare with"}
+        judge = Done(folder, "1" * 16, {"gates": gates, "thresholds": {"quality": 0.125, "leakage": 0.5}})
+        stages = {"ingest": done, "align": done, "train": None, "judge": judge}
+        write_pictures_and_report(building, recipe, stages)
 
     shards = make_shards(folder / "s", subjects=7, captures=3)
     version = publish_shards(shards, folder / "out", finish=finish, recipe_toml=recipe.to_toml())
@@ -218,7 +221,8 @@ def test_the_report_tells_the_whole_story(reported):
         "FMR 0.1 %",
         "Vendi score",
     ]
-    for said in (*sums, *reasons, *origin, *measured, "s000000 left", "identity skin tone"):
+    gates = ["quality yes 0.125", "leakage no: no photographs to compare with"]
+    for said in (*sums, *reasons, *gates, *origin, *measured, "s000000 left", "identity skin tone"):
         assert said in words, said
     assert "does not close" not in words and "2 further identities" in words
     assert len(page.asked) == 14 * 3 + EXAMPLES  # sheet, and thumbnails of one of the two reasons
