@@ -6,6 +6,7 @@ from typing import Any
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import parse
 from tasks import stages
+from tasks.judge import judge
 from tasks.publish import publish_dataset
 
 
@@ -21,11 +22,13 @@ def build(folder: Path, name: str = "small", keeps: Path | None = None, **sectio
         "out": str(folder / "out"),
         "work": str(folder / "work"),
         "engine": {"workers": 1},
+        "gates": {"use": []},
         "dataset": {"identities": 4, "captures": 2, "size": 32, "shard_identities": 4},
     }
     for key, value in sections.items():
         base[key] = {**base.get(key, {}), **value} if isinstance(value, dict) else value
     recipe = parse(base)
     checkpoint = stages.train(recipe, None, quiet)
-    drawn = stages.generate(recipe, checkpoint, quiet)
-    return open_dataset(publish_dataset(recipe, drawn, None, None, checkpoint, quiet, keeps))
+    judged = judge(recipe, checkpoint, None, quiet)
+    done = {"train": checkpoint, "judge": judged.done}
+    return open_dataset(publish_dataset(recipe, judged, done, quiet, keeps))

@@ -12,6 +12,7 @@ from manifests.recipe_errors import RecipeError
 from manifests.retention import retain
 from manifests.verify import verify
 from tasks import stages, tidy
+from tasks.judge import judge
 from tasks.nightly import tonight
 from tasks.publish import publish_dataset
 from tasks.unchanged import published
@@ -27,9 +28,9 @@ def build(recipe, night="2026-11-23"):
     plan = tonight(recipe, night)
     if published(plan):
         return None
-    drawn = stages.generate(plan, None, quiet)
-    version = publish_dataset(plan, drawn, None, None, None, quiet)
-    tidy.tidy(plan, version, [drawn.done.path])
+    judged = judge(plan, None, None, quiet)
+    version = publish_dataset(plan, judged, {"judge": judged.done}, quiet)
+    tidy.tidy(plan, version, [judged.done.path, *judged.used])
     return version
 
 
