@@ -17,15 +17,21 @@ ROOT = Path(__file__).resolve().parent.parent
 EPOCH = "1795399200"  # of every night: the same moment, so that versions are equal byte for byte
 
 
-def main():
-    """Reads orders, one JSON a line: start a night, or wait for one."""
+def without_prefect(replace=setattr):
+    """Let the flow's body call its steps as plain functions and announce nothing."""
     import flows.announce
     import flows.build_dataset
     import flows.steps
 
     for name in [n for n in dir(flows.steps) if hasattr(getattr(flows.steps, n), "fn")]:
-        setattr(flows.steps, name, getattr(flows.steps, name).fn)
-    flows.announce.announce = flows.announce.show_version = lambda *_: None
+        replace(flows.steps, name, getattr(flows.steps, name).fn)
+    for name in ("announce", "show_version"):
+        replace(flows.announce, name, lambda *_: None)
+
+
+def main():
+    """Reads orders, one JSON a line: start a night, or wait for one."""
+    without_prefect()
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:

@@ -75,7 +75,13 @@ class Server:
         """Changes that make a recipe small, in a folder of this server."""
         where = {"out": str(self.folder / name / "out"), "work": str(self.folder / name / "work")}
         size = {"identities": 2, "captures": 1, "size": 32, "views": ["palm"], "shard_identities": 1}
-        return {**where, "dataset": size, "engine": {"name": "renderer", "workers": 1}, **more}
+        return {
+            **where,
+            "gates": {"use": []},
+            "dataset": size,
+            "engine": {"name": "renderer", "workers": 1},
+            **more,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +239,13 @@ def test_server_and_worker_die_in_the_middle_and_the_next_deploy_clears_up(serve
 def test_sigterm_ends_the_command_cleanly_and_it_goes_on_later(server):
     folder = server.folder / "terminated"
     size = {"identities": 40, "captures": 2, "size": 96, "shard_identities": 1}
-    options = [f"out={folder / 'out'}", f"work={folder / 'work'}", "engine.name=renderer", "engine.workers=1"]
+    options = [
+        f"out={folder / 'out'}",
+        f"work={folder / 'work'}",
+        "engine.name=renderer",
+        "engine.workers=1",
+        "gates.use=[]",
+    ]
     options += [f"dataset.{key}={value}" for key, value in size.items()]
     command = [
         sys.executable,
@@ -267,6 +279,6 @@ def _kill_holder(file):
 
 def test_deployments_and_the_heartbeat_automation_are_registered(server):
     names = {d["name"] for d in server.read("deployments/filter")}
-    assert {"quickstart", "nightly", "train", "on-published"} <= names
+    assert {"quickstart", "nightly", "train", "evaluate", "on-published"} <= names
     automations = [a["name"] for a in server.read("automations/filter")]
     assert automations.count("palmforge: a run without heartbeats has crashed") == 1

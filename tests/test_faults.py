@@ -21,6 +21,7 @@ RECIPE = {
     "name": "tiny",
     "seed": 5,
     "engine": {"workers": 1},
+    "gates": {"use": []},
     "dataset": {"identities": 8, "captures": 1, "size": 32, "shard_identities": 1},
 }
 

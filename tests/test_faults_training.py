@@ -34,6 +34,7 @@ def write(folder, photographs):
         "source": {"kind": "folder", "path": str(photographs), "licence": "CC0"},
         "align": {"size": 48, "workers": 1},
         "train": {"checkpoint": "train", "steps": 4, "batch": 1, "size": 32, "dim": 8, "save_every": 2},
+        "gates": {"use": []},
         "engine": {"name": "diffusion", "steps": 1, "workers": 1},
         "dataset": {"identities": 2, "captures": 1, "size": 32, "shard_identities": 1},
     }

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from flows.build_dataset import _build
 from manifests.publish import latest, versions
 from manifests.read import version_folder
 from manifests.recipe import load
 from manifests.recipe_errors import RecipeError
 from manifests.retention import retain
 from manifests.verify import verify
-from tasks import stages, tidy
-from tasks.judge import judge
+from tasks import stages
 from tasks.nightly import tonight
-from tasks.publish import publish_dataset
 from tasks.unchanged import published
 from tests.fake_shards import make_shards, publish_shards
+from tests.one_night import without_prefect
 
 
 def quiet(done, total):
@@ -28,10 +28,9 @@ def build(recipe, night="2026-11-23"):
     plan = tonight(recipe, night)
     if published(plan):
         return None
-    judged = judge(plan, None, None, quiet)
-    version = publish_dataset(plan, judged, {"judge": judged.done}, quiet)
-    tidy.tidy(plan, version, [judged.done.path, *judged.used])
-    return version
+    with pytest.MonkeyPatch.context() as patch:
+        without_prefect(patch.setattr)
+        return _build(plan, None)
 
 
 @pytest.fixture
