@@ -17,6 +17,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "tasks.extend.ExtendError",
     "tasks.found.SourceError",
     "tasks.gates.GateError",
+    "tasks.launch.LaunchError",
     "tasks.lock.LockedError",
     "tasks.merge_sources.MergeError",
     "tasks.regenerate.RegenerateError",

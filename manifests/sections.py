@@ -134,7 +134,10 @@ class Train(Section):
         default="shipped", min_length=1, description="shipped, train, or the path of a checkpoint folder"
     )
     steps: int = Field(default=8000, ge=1, description="training steps in all, also over resumed runs")
-    batch: int = Field(default=8, ge=1, description="pictures in one training step")
+    batch: int = Field(default=8, ge=1, description="pictures in one training step of a device")
+    devices: int = Field(
+        default=1, ge=1, le=1024, description="processes that train, each on a GPU or, without, on the CPU"
+    )
     learning_rate: float = Field(default=6e-4, gt=0, lt=1, description="peak learning rate")
     warmup: int = Field(default=100, ge=0, description="steps over which the learning rate rises")
     cooldown: Share = Field(default=0.3, description="last share of the steps, over which it falls to zero")

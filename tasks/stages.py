@@ -131,10 +131,12 @@ def _trainer(recipe: Recipe) -> tuple[str, Mapping[str, Any], str]:
 
 def _train_with(name: str, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
     if name == "diffusion":
+        from tasks.launch import launch
         from tasks.train import TrainSettings, train
 
         settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
-        return train(aligned, out, settings=settings, progress=progress).facts()
+        step = launch if settings.devices > 1 else train
+        return step(aligned, out, settings=settings, progress=progress).facts()
     view, hands = recipe.dataset.views[0], recipe.dataset.hands
     if name == "wgan-gp":
         from tasks.train_wgan import train_wgan

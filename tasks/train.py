@@ -33,6 +33,7 @@ class TrainSettings:
     seed: int = 0
     steps: int = 8000
     batch: int = 8  # pictures a step and device
+    devices: int = 1  # parts of a step's batch; as many processes share them, or fewer
     learning_rate: float = 6e-4
     warmup: int = 100  # steps of rising learning rate
     cooldown: float = 0.3  # share of the steps, at the end, over which the learning rate falls to zero
@@ -87,6 +88,9 @@ def train(
     `out` gets model.safetensors and config.json (averaged weights, for the engine), state.safetensors (for
     resuming), log.jsonl and sample-<step>.png. Batches are a function of seed and step, so a resumed training
     ends in the same weights as one that was never stopped. progress: called with (steps done, all).
+
+    Under `accelerate launch` the processes share the `settings.devices` parts of each batch, so that their
+    number changes the weights by rounding only. Raises ValueError when the parts cannot be shared evenly.
     """
     from accelerate import Accelerator
 
@@ -102,10 +106,10 @@ def train(
         resume_state(out / "state.safetensors", state, asdict(settings))
     state.to(accelerator.device)
     state.network, state.optimizer = accelerator.prepare(state.network, state.optimizer)
-    source = _Source(photos, scales, settings, accelerator.process_index)
+    source = _Source(photos, scales, settings, _parts(settings.devices, accelerator))
     mean, first = 0.0, state.step
     for batch in source.batches(first):
-        value = _step(state, batch, settings, accelerator)
+        value = float(accelerator.reduce(_step(state, batch, settings, accelerator), reduction="mean"))
         mean = value if not mean else 0.98 * mean + 0.02 * value
         if accelerator.is_main_process:
             _record(state, mean, out, source, settings, time.monotonic() - began)
@@ -116,17 +120,26 @@ def train(
     return TrainReport(state.step, len(photos), mean, time.monotonic() - began, out)
 
 
+def _parts(devices: int, accelerator: Any) -> range:
+    """The parts of each batch that this process trains on."""
+    processes = int(accelerator.num_processes)
+    if devices % processes:
+        raise ValueError(f"train.devices = {devices} cannot be shared by {processes} processes evenly")
+    share = devices // processes
+    return range(accelerator.process_index * share, (accelerator.process_index + 1) * share)
+
+
 class _Source:
-    """Batches by counter: that of a step depends on seed, step and process, not on what came before."""
+    """Batches by counter: that of a step depends on seed, step and part, not on what came before."""
 
     def __init__(
         self,
         photos: list[Photo],
         scales: dict[str, NDArray[np.float32]],
         settings: TrainSettings,
-        process: int,
+        parts: range,
     ) -> None:
-        self.scales, self.settings, self.process = scales, settings, process
+        self.scales, self.settings, self.parts = scales, settings, parts
         self.by_view = {view: [p for p in photos if p.view == view] for view in ("palm", "hand")}
 
     def batches(self, first: int) -> Iterator[_Batch]:
@@ -143,8 +156,13 @@ class _Source:
                     waiting.append(pool.submit(self.batch, s + ahead))
 
     def batch(self, step: int) -> _Batch:
+        made = [self._part(step, part) for part in self.parts]
+        joined = [torch.cat(tensors) for tensors in zip(*map(_tensors, made), strict=True)]
+        return made[0] if len(made) == 1 else _Batch(*joined)
+
+    def _part(self, step: int, part: int) -> _Batch:
         chosen = self.settings
-        rng = np.random.default_rng(np.random.SeedSequence(chosen.seed, spawn_key=(step, self.process)))
+        rng = np.random.default_rng(np.random.SeedSequence(chosen.seed, spawn_key=(step, part)))
         pairs = [self._pair(rng) for _ in range(chosen.batch)]
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
         clean = torch.from_numpy(np.stack([detail for detail, _ in pairs]))
@@ -164,6 +182,10 @@ class _Source:
         return make_pair(photo, self.settings.size, self.scales[photo.view], rng)
 
 
+def _tensors(batch: _Batch) -> tuple[Tensor, ...]:
+    return batch.clean, batch.packed, batch.noise, batch.time
+
+
 def learning_rate(step: int, settings: TrainSettings) -> float:
     """Warm-up, plateau, linear fall to zero over the last `cooldown` share of the steps."""
     fall = max(1.0, settings.cooldown * settings.steps)
@@ -172,7 +194,7 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     )
 
 
-def _step(state: TrainingState, batch: _Batch, settings: TrainSettings, accelerator: Any) -> float:
+def _step(state: TrainingState, batch: _Batch, settings: TrainSettings, accelerator: Any) -> Tensor:
     device = accelerator.device
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, settings)
@@ -184,7 +206,7 @@ def _step(state: TrainingState, batch: _Batch, settings: TrainSettings, accelera
     state.optimizer.step()
     state.step += 1
     state.average(min(settings.ema, (1 + state.step) / (10 + state.step)))
-    return float(value.detach())
+    return value.detach()
 
 
 def _record(
