@@ -40,7 +40,8 @@ FALSE_MATCH = 1e-4  # share of strange pictures that the identity gate lets thro
 HELD = 0.95  # share of held-out real palms that lie farther from all others than the leakage threshold
 # How far beyond the clean ones measured a picture may lie, for hundreds do not show the last in a thousand:
 # a share of a lower bound; of an upper one in its own unit.
-ROOM = {"sharpness": 0.12, "contrast": 0.2, "exposure": 0.1, "clipped": 0.05, "noise": 3.0}
+ROOM = {"sharpness": 0.3, "contrast": 0.2, "exposure": 0.1, "clipped": 0.05, "noise": 3.0}
+LIKENESS_ROOM = 0.03
 NEAR_COPY = 0.95  # two photographs as similar as this are taken for one
 Floats = NDArray[np.float32]
 
@@ -120,7 +121,7 @@ def identity(encoder: Encoder, shown: Sequence[Shown], templates: Floats, view: 
     own = near[np.arange(len(near)), places]
     near[np.arange(len(near)), places] = np.nan
     strange = near[np.isfinite(near)]
-    value = min(np.quantile(strange, 1 - FALSE_MATCH), np.quantile(own, MISS))
+    value = min(np.quantile(strange, 1 - FALSE_MATCH), np.quantile(own, MISS) - LIKENESS_ROOM)
     return {
         "threshold": round(float(value), 4),
         "genuine": quantiles(own),
