@@ -10,6 +10,7 @@ import pytest
 
 from bench import faults as alterations
 from manifests.images import encode
+from manifests.read import open_dataset
 from manifests.recipe import load
 from manifests.verify import verify
 from palm_models.capture import make_capture
@@ -131,6 +132,9 @@ def test_clean_palms_pass(drawn, photographs, tmp_path):
 def test_planted_faults_are_found_and_the_release_gate_refuses(drawn, photographs, tmp_path):
     pictures, palms = photographs
     recipe, expected = copy_of(drawn, tmp_path), {}
+    unjudged = [f"work={recipe.work}", f"out={recipe.out}", "gates.use=[]", "dataset.identities=12"]
+    before = load(drawn, unjudged)
+    published = publish_dataset(before, judge(before, None, None, quiet), {}, quiet)
     shards = stages.generate(recipe, None, quiet).shards
     names = list(dict.fromkeys(n for s in shards for n in pq.read_table(s)["identity_id"].to_pylist()))
     planted.rewrite(shards, lambda rows: expected.update(plant(rows, names, pictures)))
@@ -149,7 +153,7 @@ def test_planted_faults_are_found_and_the_release_gate_refuses(drawn, photograph
         publish_dataset(recipe, judged, {"train": None, "judge": judged.done}, quiet)
     assert refusal.value.exit_code == 3 and "twins" in str(refusal.value)
     assert (judged.done.path / "refused.md").read_text().startswith("# judged is not published")
-    assert not (tmp_path / "out").exists()
+    assert open_dataset(tmp_path / "out" / "judged").path == published  # readers keep what they had
 
 
 def test_rejects_are_replaced_published_and_counted(drawn, tmp_path):
