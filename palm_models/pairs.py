@@ -36,9 +36,10 @@ def read_photos(aligned: Path) -> list[Photo]:
     """
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(aligned, columns=["photo_id", "view", "image", "landmarks"]).to_pylist()
+    columns = ["photo_id", "view", "image", "landmarks"]
+    batches = pq.ParquetFile(aligned).iter_batches(64, columns=columns)
     photos = []
-    for row in rows:
+    for row in (row for batch in batches for row in batch.to_pylist()):
         picture = cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_COLOR_RGB)
         if picture is None:
             raise ValueError(f"{aligned}: picture of photo {row['photo_id']} does not decode; align again")

@@ -178,3 +178,12 @@ def test_share_of_the_palm_inside_the_photo():
     assert _inside(FoundHand(truth, "right", 1, 1), rgb) == 1
     assert _inside(FoundHand(truth - [0, 0.55 * SIZE], "right", 1, 1), rgb) < 0.7
     assert Settings().views == ("palm", "hand")
+
+
+def test_groups_of_large_pictures_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.align.GROUP_BYTES", 2 * 2 * 96 * 96 * 3)  # two photos of two views
+    pictures = {f"{i}.jpg": drawn_hand("right")[0] for i in range(3)}
+    report = align_photos(listed(tmp_path, pictures), tmp_path / "out", size=96, attempts=1)
+    file = pq.ParquetFile(report.table)
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [4, 2]
+    assert report.table.stat().st_size < 6 * 96 * 96 * 3, "compressed by the table"

@@ -90,8 +90,11 @@ def test_torn_files_are_made_again_from_what_was_saved_before(
         file = tmp_path / "torn" / f"{name}.safetensors"
         file.write_bytes(file.read_bytes()[:-100])
     train(aligned, tmp_path / "torn", settings=TINY)
-    for name in ("model.safetensors", "config.json", "state.safetensors"):
+    for name in ("model.safetensors", "config.json"):
         assert (tmp_path / "torn" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    # safetensors writes a file's metadata in any order, so only what it says is the same
+    whole, mended = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "torn"))
+    assert all((whole[name] == mended[name]).all() for name in whole) and whole.keys() == mended.keys()
 
 
 def test_excluded_photos_are_not_trained_on(aligned: Path, tmp_path: Path) -> None:
