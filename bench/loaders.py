@@ -273,6 +273,31 @@ def epoch(name: str, folder: Path, own: bool) -> dict[str, Any]:
     }
 
 
+def cost(folder: Path, turns: int, names: list[str]) -> Iterator[str]:
+    """CPU time an image without workers, all loaders in one process taking turns of two batches.
+
+    On a busy machine this compares better than epochs: what disturbs one turn disturbs the next one too.
+    """
+    import torch
+
+    global WORKERS
+    WORKERS = 0
+    torch.set_num_threads(1)
+    kinds = [(n, own) for n in names for own in (False, True) if not (own and n.startswith("Palm"))]
+    running = {kind: iter(LOADERS[kind[0]](folder, kind[1])) for kind in kinds}
+    spent: dict[tuple[str, bool], list[float]] = {kind: [] for kind in kinds}
+    for _ in range(turns):
+        for kind, batches in running.items():
+            began = time.process_time()
+            seen = sum(len(pairs(next(batches))[0]) for _ in range(2))
+            spent[kind].append((time.process_time() - began) / seen * 1e6)
+    yield "| loader | decoder | CPU µs an image: mean, median | beside PalmDataset |\n|---|---|---|---|"
+    first = statistics.mean(spent[kinds[0]][1:])
+    for (name, own), each in spent.items():
+        mean, decoder = statistics.mean(each[1:]), "its own" if own or name.startswith("Palm") else "ours"
+        yield f"| {name} | {decoder} | {mean:.0f}, {statistics.median(each):.0f} | {mean / first:.2f} |"
+
+
 def processor_seconds() -> float:
     """Of this process and of its children that have ended: what a busy machine does not change much."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -317,7 +342,7 @@ def table(folder: Path) -> Iterator[str]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["prepare", "measure", "epoch", "table"])
+    parser.add_argument("what", choices=["prepare", "measure", "epoch", "table", "cost"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--names", nargs="*", default=list(LOADERS))
@@ -329,6 +354,8 @@ def main() -> None:
         prepare(options.folder)
     elif options.what == "epoch":
         print(json.dumps(epoch(options.name, options.folder, options.own)))
+    elif options.what == "cost":
+        print("\n".join(cost(options.folder, options.rounds, options.names)))
     else:
         if options.what == "measure":
             measure(options.folder, options.rounds, options.names, options.decoders)
