@@ -1,6 +1,6 @@
 """The example's training on a dataset, timed, with its loss and error rates drawn into one picture.
 
-Run: python -m bench.recogniser out/quickstart --picture docs/recogniser.png [-- --steps 600]
+Run: python -m bench.recogniser out/quickstart --picture docs/recogniser.png [options of the example]
 """
 
 import argparse
@@ -52,10 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--picture", type=Path, default=Path("recogniser.png"))
-    parser.add_argument("options", nargs="*", help="further options of the example")
-    options = parser.parse_args()
+    options, further = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as out:
-        seconds = train(options.dataset.resolve(), Path(out), options.options)
+        seconds = train(options.dataset.resolve(), Path(out), further)
         draw(Path(out) / "log", options.picture)
         print(f"{seconds:.0f} s", json.loads((Path(out) / "rates.json").read_text()))
 
