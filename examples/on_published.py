@@ -17,7 +17,7 @@ EVENT = "palmforge.version.published"
 
 
 @flow(name="train-on-published")
-def train_on_published(manifest: str, out: str = "recognisers", steps: int = 600) -> str:
+def train_on_published(manifest: str, out: str = "recognisers", steps: int = 300) -> str:
     """Train on the version that `manifest` belongs to, into `out`/<version>; returns that folder.
 
     In a process of its own, so that a training that dies takes nothing with it. A version that has its

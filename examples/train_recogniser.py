@@ -76,7 +76,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("dataset", type=Path, help="a version, or a folder with LATEST")
     parser.add_argument("--out", type=Path, default=Path("recogniser"), help="weights, rates and log")
     parser.add_argument("--view", default="palm", help="palm or hand")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--identities", type=int, default=16, help="P: identities of a batch")
     parser.add_argument("--captures", type=int, default=4, help="K: images of each")
     parser.add_argument("--workers", type=int, default=1)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEEDED = ("shard", "row", "label", "identity_id")
 Decode = Callable[[NDArray[np.uint8]], Any]
 log = logging.getLogger("palmforge")
-CACHE = 128 << 20  # bytes of encoded images that each process holds
+CACHE = 64 << 20  # bytes of encoded images that each process holds
 
 
 class PalmDataset:
