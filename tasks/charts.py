@@ -59,6 +59,8 @@ def det(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
             continue
         least = min(least, *(min(pair) for pair in inside))
         axes.plot(*zip(*((deviate(x), deviate(y)) for x, y in inside), strict=True), color=colour, label=name)
+    if not axes.lines:
+        axes.text(0.5, 0.5, "no errors to draw", transform=axes.transAxes, ha="center", color=QUIET)
     shown = [t for t in TICKS if t >= least * 0.9] or list(TICKS[-2:])
     places, words = [deviate(t) for t in shown], [f"{100 * t:g}" for t in shown]
     axes.set_xticks(places, words)
@@ -66,7 +68,7 @@ def det(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     axes.plot([places[0], places[-1]], [places[0], places[-1]], color=LINE, linewidth=0.9, zorder=0)
     axes.grid(True)
     axes.set(xlabel="FMR, %", ylabel="FNMR, %")
-    if len(curves) > 1:
+    if len(curves) > 1 and axes.get_legend_handles_labels()[1]:
         axes.legend(loc="upper right", fontsize=8.5)
     return figure
 
