@@ -21,6 +21,7 @@ KILLS = {
     "train: after the first saved state": ("tasks.train:_step", 4),
     "train: the weights are saved, the state is not": ("tasks.train:write_state", 1),
     "generate: before the second picture": ("flows.progress:_Lines.__call__", 2),
+    "judge: before the verdicts": ("tasks.judge:_Court.write", 1),
     "publish: before the checksums": ("manifests.publish:_seal", 1),
 }
 
@@ -34,7 +35,7 @@ def write(folder, photographs):
         "source": {"kind": "folder", "path": str(photographs), "licence": "CC0"},
         "align": {"size": 48, "workers": 1},
         "train": {"checkpoint": "train", "steps": 4, "batch": 1, "size": 32, "dim": 8, "save_every": 2},
-        "gates": {"use": []},
+        "gates": {"use": ["duplicates"]},
         "engine": {"name": "diffusion", "steps": 1, "workers": 1},
         "dataset": {"identities": 2, "captures": 1, "size": 32, "shard_identities": 1},
     }
