@@ -24,7 +24,7 @@ from palm_models.diversity import vendi
 from palm_models.encoder import Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.engine import Engine
 from palm_models.identity import HANDS, make_identity
-from palm_models.scores import compare, d_prime, rank_one
+from palm_models.scores import compare, d_prime
 from tasks.stages import WEIGHTS
 from tasks.train_ddpm import train_ddpm
 from tasks.train_wgan import train_wgan
@@ -52,10 +52,10 @@ class Sizes:
 
 SIZES = {
     "cpu": Sizes(
-        80, 4, 60, 100, 150, 8,
-        Wgan(size=64, width=16, save_epochs=50), 1500,
-        Ddpm(size=32, dim=16, mults=(1, 2, 4), batch=8, accumulate=1, learning_rate=5e-4, steps=600,
-             sampling_steps=50, sample_every=0),
+        60, 4, 60, 100, 120, 8,
+        Wgan(size=64, width=16, generator_rate=4e-4, critic_rate=4e-4, save_epochs=20), 800,
+        Ddpm(size=32, dim=16, mults=(1, 2, 4), batch=8, accumulate=1, learning_rate=1e-3, steps=500,
+             sampling_steps=50, save_every=100, sample_every=0),
     ),
     "gpu": Sizes(400, 10, 256, 300, 500, 16, Wgan(), 0, Ddpm(sampling_steps=250)),
 }  # fmt: skip
@@ -140,6 +140,12 @@ def _cost(began: float, count: int) -> dict[str, float]:
     return {"seconds": seconds, "per_second": 1 / seconds, "memory": memory}
 
 
+def found_again(vectors: NDArray[np.float32], labels: Labels) -> float:
+    """Share of pictures whose most similar other picture is of the same identity, 0 to 1."""
+    cosine = vectors @ vectors.T - 2 * np.eye(len(vectors), dtype=np.float32)
+    return float((labels[cosine.argmax(axis=1)] == labels).mean())
+
+
 def measure(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
     """One row of the table, JSON-able; run it in a process of its own, whose memory is measured."""
     torch.set_num_threads(1)
@@ -153,7 +159,7 @@ def measure(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
     pairs = compare(vectors, labels)
     row |= {"genuine": float(pairs.genuine.mean()), "impostor": float(pairs.impostor.mean())}
     row |= {"d_prime": d_prime(pairs), "eer": eer(*scores(vectors, labels))}
-    row["rank_one"] = float(rank_one([vectors], labels)["value"])
+    row["rank_one"] = found_again(vectors, labels)
     row["vendi"] = vendi(vectors[:: sizes.captures])
     row["identities"] = sizes.identities
     tests = realsets.build(cut(given.real)[0][: sizes.palms], MARGIN, captures=3)

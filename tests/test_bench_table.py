@@ -1,0 +1,30 @@
+"""The bench table: what is best is bold, where we lose is said, the plot is drawn."""
+
+import pytest
+
+from bench import table
+
+
+def rows():
+    base = {key: 1.0 for key, _, _ in table.COLUMNS.values()}
+    made = [{"name": name, **base, "identities": 4} for name in table.ROWS]
+    made[0] |= {"seconds": 0.5}  # wgan-gp is faster
+    made[3] |= {"eer_with": 0.2}  # the renderer is more useful
+    return made
+
+
+def test_the_best_is_bold_and_losses_are_named(tmp_path):
+    costs = [table._cost("wgan-gp", "256 px", 0.1, 2.0, 1800)]
+    text = table.written(rows(), costs, {"wgan-gp": {"steps": 3}}, "cpu", 60.0)
+    lines = {line.split(" | ")[0]: line for line in text.splitlines()}
+    assert "**0.500**" in lines["| wgan-gp"] and "**0.2**" in lines["| renderer"]
+    assert "Ours are not in: s an image (wgan-gp)" in text and "wgan-gp 3 steps" in text
+    assert text.rstrip().endswith("| wgan-gp | 256 px | 0.10 | 2.00 | 1.0 |")
+    table.plot(rows(), tmp_path / "table.png")
+    assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("sizes", table.SIZES.values())
+def test_baselines_of_the_table_are_theirs_but_for_size_and_speed(sizes):
+    assert sizes.wgan.noise == 0.02 and sizes.wgan.penalty == 10 and sizes.ddpm.jitter == 1
+    assert sizes.identities * sizes.captures >= 200
