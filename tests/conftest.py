@@ -3,10 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from flows.cli import QUIET
 
 os.environ.update(QUIET)
+settings.register_profile("busy", deadline=None)  # a busy machine is no fault of what is tested
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
