@@ -225,10 +225,17 @@ def read_metadata(file: str, schema: pa.Schema) -> dict[str, Any]:
     return metadata
 
 
-def markdown_table(parameters: Iterable[pa.Field] = (), meanings: Mapping[str, str] | None = None) -> str:
-    """The columns as a Markdown table, those of the parameters with their `meanings` by column name."""
+def markdown_table(
+    parameters: Iterable[pa.Field] = (),
+    meanings: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> str:
+    """The columns as a Markdown table, those of the parameters with `meanings` and `units` by column name."""
     rows = [(c.name, _type_name(c.type), c.unit, c.meaning) for c in (*COLUMNS, IMAGE_COLUMN)]
-    rows += [(f.name, _type_name(f.type), "", (meanings or {}).get(f.name, "")) for f in parameters]
+    rows += [
+        (f.name, _type_name(f.type), (units or {}).get(f.name, ""), (meanings or {}).get(f.name, ""))
+        for f in parameters
+    ]
     lines = [f"| `{name}` | {kind} | {unit} | {meaning} |" for name, kind, unit, meaning in rows]
     return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *lines])
 
