@@ -17,7 +17,7 @@ from manifests.read import Dataset
 from manifests.recipe import load, parse
 from palm_models.capture import CONTROLS, Capture, make_capture
 from palm_models.checkpoint import CheckpointError
-from palm_models.identity import Identity
+from palm_models.identity import Identity, make_identity
 from tasks.augment import Augmenter
 from tasks.plan import make_engine
 from tasks.samples import augmentation_seed, drawn_with
@@ -25,6 +25,9 @@ from tasks.unchanged import WEIGHTS
 
 if TYPE_CHECKING:
     from palm_models.engine import Engine
+
+TRAITS = "creases"  # is in an identity's parameters unless its engine knows no traits
+SECTIONS = {"wgan-gp": "wgan", "ddpm-tps": "ddpm"}  # where a recipe has the options of a baseline
 
 
 class RegenerateError(ValueError):
@@ -89,12 +92,10 @@ def draw(
     dataset: Dataset, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
 ) -> bytes:
     """The file of the image that a manifest row and its identity's parameters describe."""
-    identity = Identity.from_dict(parameters)
-    capture = recorded_capture(row, identity)
+    identity = recorded_identity(row, parameters)
+    capture = recorded_capture(row, identity, traits=TRAITS in parameters)
     settings = json.loads(row.get("drawn_with") or _settings_of_recipe(dataset))
-    engine = _engine(
-        row["engine"], json.dumps(settings["engine"]), row["checkpoint"], _folders(dataset, weights)
-    )
+    engine = _engine(row["engine"], json.dumps(settings), row["checkpoint"], _folders(dataset, weights))
     drawing = engine.draw(identity, [capture], row["view"], row["width"])[0]
     image = drawing.image
     if row["augmented"]:
@@ -105,10 +106,18 @@ def draw(
     return encode(image, settings["image_format"], settings["quality"])
 
 
-def recorded_capture(row: Mapping[str, Any], identity: Identity) -> Capture:
+def recorded_identity(row: Mapping[str, Any], parameters: Mapping[str, Any]) -> Identity:
+    """The identity of a row: its recorded traits; for an engine that knows none, its counter."""
+    if TRAITS in parameters:
+        return Identity.from_dict(parameters)
+    number = int(row["subject_id"].rpartition("s")[2])
+    return make_identity(row["identity_seed"], number, row["hand"])
+
+
+def recorded_capture(row: Mapping[str, Any], identity: Identity, *, traits: bool = True) -> Capture:
     """The capture of a row: its values from their columns, the seeds of its noise from its counter."""
     counter = make_capture(row["capture_seed"], identity.subject, identity.hand, row["capture"])
-    return replace(counter, **{name: row[f"capture_{name}"] for name in CONTROLS})
+    return replace(counter, **{name: row[f"capture_{name}"] for name in CONTROLS if traits})
 
 
 def _settings_of_recipe(dataset: Dataset) -> str:
@@ -124,20 +133,24 @@ def _folders(dataset: Dataset, weights: Sequence[Path]) -> tuple[Path, ...]:
         recorded = load(dataset.path / RECIPE).train.checkpoint
     except RecipeError:
         recorded = "shipped"  # a merged version has no recipe of its own
+    trained = sorted(Path(".palmforge", "checkpoints").glob("*")) if recorded == "train" else []
     named = [] if recorded in ("shipped", "train") else [Path(recorded)]
-    return (*weights, WEIGHTS, *named)
+    return (*weights, WEIGHTS, *named, *trained)
 
 
 @lru_cache(maxsize=4)
-def _engine(name: str, options: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Engine":
+def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Engine":
     """The engine with the recorded options and weights, loaded once."""
-    recipe = parse({"name": "again", "engine": {"name": name, **json.loads(options)}})
+    told = json.loads(settings)
+    own = {SECTIONS[name]: told["baseline"][0]} if told.get("baseline") else {}
+    engine = {"name": name, **told["engine"]}
+    recipe = parse({"name": "again", "engine": engine, "train": {"checkpoint": "recorded"}, **own})
     for folder in folders if checkpoint else (None,):
         try:
-            engine = make_engine(recipe, folder)
+            made = make_engine(recipe, folder)
         except CheckpointError:
             continue
-        if (engine.checkpoint or None) == checkpoint:
-            return engine
+        if (made.checkpoint or None) == checkpoint:
+            return made
     looked = ", ".join(map(str, folders))
     raise RegenerateError(f"the weights {checkpoint} of engine {name} are not in {looked}: give --checkpoint")

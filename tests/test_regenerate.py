@@ -7,11 +7,15 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
+from manifests.baselines import Ddpm, Wgan
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity
 from tasks import regenerate as again
 from tasks.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
 from tasks.software import changes
+from tasks.train_ddpm import train_ddpm
+from tasks.train_wgan import train_wgan
+from tests.aligned_palms import aligned_palms
 from tests.small import build
 
 
@@ -50,6 +54,26 @@ def test_rows_of_the_diffusion_engine_too(tmp_path):
     with pytest.raises(RegenerateError, match=r"weights .* are not in"):
         row = {**dataset.rows().slice(0, 1).to_pylist()[0], "checkpoint": "0" * 64}
         draw(dataset, row, json.loads(dataset.identities()["identity_parameters"][0].as_py()), [tmp_path])
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "ddpm-tps"])
+def test_rows_of_the_baselines_too(name, tmp_path):
+    aligned, weights = aligned_palms(tmp_path / "aligned.parquet"), tmp_path / "weights"
+    told = {"view": "palm", "hands": ("left", "right"), "seed": 3}
+    if name == "wgan-gp":
+        tiny = {"size": 16, "latent": 6, "width": 2, "batch": 4, "epochs": 1, "save_epochs": 1, "angle": 9.0}
+        train_wgan(aligned, weights, options=Wgan(**tiny), **told)
+    else:
+        tiny = {"size": 16, "dim": 8, "mults": [1, 2], "timesteps": 4, "sampling_steps": 4, "batch": 4}
+        tiny |= {"steps": 1, "save_every": 1, "sample_every": 0}
+        train_ddpm(aligned, weights, options=Ddpm(**tiny), **told)
+    own = {"wgan" if name == "wgan-gp" else "ddpm": tiny}
+    size = {"identities": 25, "captures": 2, "shard_identities": 25, "size": 24}
+    trained = {"checkpoint": str(weights)}
+    dataset = build(tmp_path, engine={"name": name}, train=trained, dataset=size, **own)
+    again._engine.cache_clear()
+    images = list(regenerate(dataset, some(dataset, 50, 0)))
+    assert len(images) == 50 and all(image.same for image in images)
 
 
 def test_a_capture_comes_back_from_its_columns_and_counter():
