@@ -1,7 +1,7 @@
 """Evaluate: one recogniser, one budget, trained on each of several sets and tested on palms it never saw."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def answer(question: Question, progress: Progress) -> dict[str, Any]:
     if first.identities < 2:
         raise SourceError("too_few_identities", f"{q.dataset}: fewer than two identities in split train")
     sets = [first, *(_set(name, q, first, quiet) for name in q.against)]
-    tests = [of_renderer("test", q.budget.seed, *HELD_OUT, q.budget.size)]
+    tests = [replace(of_renderer("test", q.budget.seed, *HELD_OUT, q.budget.size), name="rendered hands")]
     if q.real:
         tests.insert(
             0, of_photographs(Path(q.real), Path(q.work), q.budget.size, quiet, q.id_pattern, q.workers)
