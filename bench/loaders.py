@@ -37,8 +37,10 @@ def draw(first: int, last: int, folder: Path) -> None:
 
     recipe, engine = parse({"name": "loaders", "dataset": {"captures": CAPTURES}}), RendererEngine()
     for number in range(first, last):
-        planned = PlannedIdentity(number, "left", "train")
-        drawn = [row_of(recipe, engine, s) for s in draw_identity(recipe, engine, planned, None)]
+        planned = PlannedIdentity(number, number, "left", "train")
+        drawn = [
+            row_of(recipe, engine, s) for s in draw_identity(recipe, engine, planned, range(CAPTURES), None)
+        ]
         for copy in range(REPEATS):
             subject = f"s{copy * DISTINCT + number:06d}"
             rows = [

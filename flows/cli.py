@@ -132,3 +132,6 @@ main.add_command(status)
 for verb in verbs_dataset.VERBS:
     main.add_command(verb)
 main.add_command(import_weights)
+
+if __name__ == "__main__":
+    main()

@@ -44,6 +44,8 @@ def generate(
     names = [shard.name for shard in planned()]
     missing = {name for name in names if not Stage(stage.path / name).is_whole()}
     finished, failed = len(names) - len(missing), list[str]()
+    if first := sum("-more-" not in name for name in names):
+        stage.plan(first)  # told by `palmforge status`; replacements come beside them
     progress(finished, len(names))
     job = partial(_draw_in_worker, stage.path.absolute())
     setup = partial(_set_up, recipe, checkpoint and checkpoint.absolute())

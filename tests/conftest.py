@@ -1,6 +1,8 @@
 """What tests share: one quiet environment, one Prefect server a session, and a small recipe."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,20 @@ from flows.cli import QUIET
 os.environ.update(QUIET)
 settings.register_profile("busy", deadline=None)  # a busy machine is no fault of what is tested
 settings.load_profile("busy")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A test marked `fresh_process` runs in one: children forked of a process with Prefect's threads fail."""
+    if "prefect" not in sys.modules or not pyfuncitem.get_closest_marker("fresh_process"):
+        return None
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    done = subprocess.run(
+        command, cwd=pyfuncitem.config.rootpath, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return True
 
 
 @pytest.fixture(scope="session")

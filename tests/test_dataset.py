@@ -153,6 +153,7 @@ def test_wrong_choices_are_named(version):
         PalmDataset(version, view="foot")
 
 
+@pytest.mark.fresh_process
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 @pytest.mark.parametrize("kind", ["map", "stream", "torch"])
 def test_workers_bring_every_item_once(version, context, kind):
@@ -176,6 +177,7 @@ def test_workers_bring_every_item_once(version, context, kind):
         ]  # the same order whatever the workers
 
 
+@pytest.mark.fresh_process
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("kind", ["map", "pk", "stream"])
 def test_resume_is_exact_in_the_middle_of_an_epoch(version, kind, workers):

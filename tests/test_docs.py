@@ -15,6 +15,7 @@ FENCE = re.compile(r"^```python *(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SNIPPETS = [
     pytest.param(kind, code, id=f"{page.name}-{number}{'-' * bool(kind)}{kind}")
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    if page.name != "verbs.md"  # its snippets open what its commands exported: tests/test_docs_verbs.py
     for number, (kind, code) in enumerate(FENCE.findall(page.read_text()), 1)
 ]
 

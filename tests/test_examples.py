@@ -27,7 +27,9 @@ def version(tmp_path_factory):
     rows = [
         row_of(recipe, engine, sample)
         for subject, split in enumerate(splits)
-        for sample in draw_identity(recipe, engine, PlannedIdentity(subject, "left", split), None)
+        for sample in draw_identity(
+            recipe, engine, PlannedIdentity(2 * subject, subject, "left", split), range(3), None
+        )
     ]
     return publish_shards([write_shard(folder / "s.parquet", rows)], folder / "out").path
 
