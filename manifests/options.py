@@ -23,9 +23,13 @@ def _shown(default: Any) -> str:
 
 def with_table(text: str) -> str:
     """`text` with the table between its two marks."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}{options_table()}{END}{after}"
+    return between(text, START, END, options_table())
+
+
+def between(text: str, start: str, end: str, table: str) -> str:
+    """`text` with `table` instead of what stands between the marks `start` and `end`."""
+    before, _, rest = text.partition(start)
+    return f"{before}{start}{table}{end}{rest.partition(end)[2]}"
 
 
 if __name__ == "__main__":

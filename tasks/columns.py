@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from manifests.layout import atomic_write
+from manifests.options import between
 from manifests.schema import markdown_table
 from palm_models.controls import Prior
 from palm_models.priors import CAPTURE, IDENTITY
@@ -54,9 +55,7 @@ def _unit(name: str, prior: Prior) -> str:
 
 def with_table(text: str) -> str:
     """`text` with the table between its two marks."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}{columns_table()}{END}{after}"
+    return between(text, START, END, columns_table())
 
 
 if __name__ == "__main__":

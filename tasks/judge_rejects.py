@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image
 
 from manifests.layout import atomic_write
 from manifests.schema import IMAGE_COLUMN
 from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.judge_decide import Verdict
+from tasks.shown import small
 
 THUMBNAIL = 64  # px, longest side
 SHOWN = 8  # of each reason on the sheet
@@ -43,7 +43,7 @@ def write_rejects(
     rows = [row for verdict in verdicts for row in _rows(verdict, places[verdict.candidate.index])]
     images = _images({row["place"] for row in rows})
     for row in rows:
-        row["thumbnail"] = thumbnail(images[row.pop("place")])
+        row["thumbnail"] = small(images[row.pop("place")], THUMBNAIL)
     stream = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), stream, compression="zstd")
     atomic_write(file, stream.getvalue())
@@ -82,16 +82,6 @@ def publishable(file: Path) -> bytes:
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd")
     return stream.getvalue()
-
-
-def thumbnail(data: bytes) -> bytes:
-    """A small WebP of an encoded picture."""
-    with Image.open(io.BytesIO(data)) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    small.save(out, "webp", quality=80)
-    return out.getvalue()
 
 
 def sheet(file: Path) -> bytes:
