@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch.utils.data import DataLoader
 
 from manifests.balanced import PKOrder
-from manifests.orders import WINDOW, EpochOrder, Order
+from manifests.orders import WINDOW, EpochOrder, Order, Place
 
 if TYPE_CHECKING:
     from manifests.dataset import PalmDataset
@@ -22,7 +22,7 @@ class Resumable(Protocol):
         """Go to a batch of an epoch."""
 
 
-class PalmLoader:
+class PalmLoader(Place):
     """Batches; one iteration is (the rest of) one epoch, and the next one goes on from there.
 
     `state_dict` names the first batch that was not yet handed over, whatever the workers have read ahead, so
@@ -31,7 +31,7 @@ class PalmLoader:
 
     def __init__(self, data: Any, place: Resumable, workers: int = 0, **options: Any) -> None:
         """`data` is what DataLoader reads, `place` (an Order, or the stream itself) decides what comes."""
-        self.place, self.epoch, self.arrived = place, 0, 0
+        self.place = place
         if isinstance(place, Order):
             options = {"sampler": place, "persistent_workers": workers > 0, **options}
         self.batches: DataLoader[Any] = DataLoader(
@@ -90,21 +90,9 @@ class PalmLoader:
     def __iter__(self) -> Iterator[Any]:
         self.place.load_state_dict(self.state_dict())
         for batch in self.batches:
-            self.arrived += 1
+            self.start += 1
             yield batch
         self.set_epoch(self.epoch + 1)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go to the beginning of an epoch."""
-        self.epoch, self.arrived = epoch, 0
-
-    def state_dict(self) -> dict[str, int]:
-        """Epoch and number of the next batch."""
-        return {"epoch": self.epoch, "batch": self.arrived}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on at the batch that `state_dict` named."""
-        self.epoch, self.arrived = state["epoch"], state["batch"]
 
 
 class _Batches:

@@ -10,14 +10,30 @@ Indices = NDArray[np.int64]
 WINDOW = 16  # row groups that are shuffled together, and so held together
 
 
-class Order(ABC):
+class Place:
+    """Where a reading stands: an epoch, and the number of its next batch."""
+
+    epoch, start = 0, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the beginning of an epoch, as trainers that count epochs call it."""
+        self.epoch, self.start = epoch, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Epoch and number of the next batch."""
+        return {"epoch": self.epoch, "batch": self.start}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on at the batch that `state_dict` named."""
+        self.epoch, self.start = state["epoch"], state["batch"]
+
+
+class Order(Place, ABC):
     """Batches of row numbers, each a function of seed, epoch and number alone: a torch batch sampler.
 
     Iterating yields the rest of the current epoch and then moves on to the next. `state_dict` says where the
     iteration stands: with loader workers, which ask ahead, take that of PalmLoader: it counts what arrived.
     """
-
-    epoch, start = 0, 0
 
     @abstractmethod
     def __len__(self) -> int:
@@ -31,19 +47,7 @@ class Order(ABC):
         for number in range(self.start, len(self)):
             self.start = number + 1
             yield self.batch(self.epoch, number).tolist()
-        self.epoch, self.start = self.epoch + 1, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go to the beginning of an epoch, as trainers that count epochs call it."""
-        self.epoch, self.start = epoch, 0
-
-    def state_dict(self) -> dict[str, int]:
-        """Epoch and number of the next batch."""
-        return {"epoch": self.epoch, "batch": self.start}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on at the batch that `state_dict` named."""
-        self.epoch, self.start = state["epoch"], state["batch"]
+        self.set_epoch(self.epoch + 1)
 
 
 class EpochOrder(Order):

@@ -1,8 +1,11 @@
 """Batches of aligned photographs for the baselines: by counter, so that a resumed training sees the same."""
 
-from collections.abc import Sequence
+import json
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from manifests.baselines import Ddpm, Wgan
 from palm_models.baseline import resize
+from palm_models.frame import View
 
+log = logging.getLogger("palmforge")
+Progress = Callable[[int, int], None]  # (steps done, steps in all)
 EPOCH_STAGE, STEP_STAGE = 8, 9  # first numbers of the spawn keys of the orders and of a step's noise
 
 
@@ -40,6 +47,39 @@ class Palms:
         """The random numbers of a step: no generator's state has to be kept."""
         key = np.random.SeedSequence(self.seed, spawn_key=(STEP_STAGE, step)).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(key[0] >> np.uint64(1)))
+
+
+def begin(
+    aligned: Path,
+    options: Wgan | Ddpm,
+    free: set[str],
+    *,
+    seed: int,
+    view: View,
+    hands: Sequence[str],
+    device: str,
+) -> tuple[Palms, torch.device, dict[str, Any]]:
+    """The photographs, the device, and the settings with which alone a training goes on: all but `free`."""
+    palms = read_palms(aligned, view, hands, options.size, options.batch, seed)
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    settings = {**options.model_dump(mode="json", exclude=free), "seed": seed, "view": view}
+    return palms, where, settings | {"hands": list(hands), "photos": len(palms.pictures)}
+
+
+def record(out: Path, engine: str, line: dict[str, Any]) -> None:
+    """Append a line of figures to the training's log.jsonl, and tell it."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "log.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    log.info("%s %s", engine, ", ".join(f"{key} {value}" for key, value in line.items()))
+
+
+def facts(out: Path, palms: Palms, step: int, loss: float, seconds_a_step: float) -> dict[str, Any]:
+    """What the report tells of a training."""
+    return {
+        "steps": step, "photos": len(palms.pictures), "loss": round(loss, 5),
+        "seconds_a_step": round(seconds_a_step, 4), "checkpoint": str(out),
+    }  # fmt: skip
 
 
 def read_palms(aligned: Path, view: str, hands: Sequence[str], size: int, batch: int, seed: int) -> Palms:

@@ -1,9 +1,8 @@
 """Train the ddpm-tps engine on aligned photographs as the library's Trainer does, but resumable exactly."""
 
 import json
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,8 @@ from palm_models.ddpm import DdpmSpec, build, sample
 from palm_models.ddpm_engine import NAME
 from palm_models.frame import View
 from palm_models.parts_state import Part, resume_parts, write_parts
-from tasks.palms import Palms, grid, read_palms
+from tasks.palms import Palms, Progress, begin, facts, grid, record
 
-log = logging.getLogger("palmforge")
-Progress = Callable[[int, int], None]  # (steps done, steps in all)
 BETAS = (0.9, 0.99)  # these and the next two are the Trainer's own
 LARGEST_GRADIENT = 1.0
 EMA_EVERY = 10  # steps
@@ -87,11 +84,8 @@ def train_ddpm(
     step, so a resumed training ends in the same weights. Returns facts for the report.
     """
     began = time.monotonic()
-    palms = read_palms(aligned, view, hands, options.size, options.batch, seed)
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
     training = _Training(options, palms, where)
-    settings = {**options.model_dump(mode="json", exclude=FREE), "seed": seed, "view": view}
-    settings |= {"hands": list(hands), "photos": len(palms.pictures)}
     if resume:
         training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
         if training.step:
@@ -106,19 +100,15 @@ def train_ddpm(
             write_bytes(out / f"sample-{training.step:06d}.png", grid(drawn))
         if progress:
             progress(training.step, last)
-    seconds = time.monotonic() - began
-    return {"steps": training.step, "photos": len(palms.pictures), "loss": round(loss, 5),
-            "seconds_a_step": round(seconds / max(1, last - first), 4), "checkpoint": str(out)}  # fmt: skip
+    each = (time.monotonic() - began) / max(1, last - first)
+    return facts(out, palms, training.step, loss, each)
 
 
 def _save(
     training: _Training, loss: float, out: Path, settings: dict[str, Any], view: View, seconds: float
 ) -> None:
     line = {"step": training.step, "loss": round(loss, 5), "seconds": round(seconds, 1)}
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "log.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
-    log.info("ddpm-tps step %(step)s loss %(loss)s after %(seconds)s s", line)
+    record(out, NAME, line)
     chosen = training.options
     network = {"size": chosen.size, "dim": chosen.dim, "mults": chosen.mults, "timesteps": chosen.timesteps}
     average = training.ema.ema_model.model

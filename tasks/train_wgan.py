@@ -1,10 +1,8 @@
 """Train the wgan-gp engine on aligned photographs, resumable at any checkpoint."""
 
 import copy
-import json
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,8 @@ from palm_models.frame import View
 from palm_models.parts_state import Part, resume_parts, write_parts
 from palm_models.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.wgan_engine import NAME
-from tasks.palms import Palms, grid, read_palms
+from tasks.palms import Palms, Progress, begin, facts, grid, record
 
-log = logging.getLogger("palmforge")
-Progress = Callable[[int, int], None]  # (steps done, steps in all)
 SHOWN = 25  # pictures of a sample grid
 FREE = {"epochs", "save_epochs", "noise", "angle"}  # may differ when a training goes on
 
@@ -95,11 +91,8 @@ def train_wgan(
     step, so a resumed training ends in the same weights. Returns facts for the report.
     """
     began = time.monotonic()
-    palms = read_palms(aligned, view, hands, options.size, options.batch, seed)
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
     training = _Training(options, palms, where)
-    settings = {**options.model_dump(mode="json", exclude=FREE), "seed": seed, "view": view}
-    settings |= {"hands": list(hands), "photos": len(palms.pictures)}
     if resume:
         training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
     first, last = training.step, limit or options.epochs * palms.steps
@@ -110,9 +103,8 @@ def train_wgan(
             _record(training, losses, out, settings, view, time.monotonic() - began)
         if progress:
             progress(training.step, last)
-    seconds = time.monotonic() - began
-    return {"steps": training.step, "photos": len(palms.pictures), "loss": round(losses[1], 5),
-            "seconds_a_step": round(seconds / max(1, last - first), 4), "checkpoint": str(out)}  # fmt: skip
+    each = (time.monotonic() - began) / max(1, last - first)
+    return facts(out, palms, training.step, losses[1], each)
 
 
 def _record(
@@ -126,10 +118,7 @@ def _record(
     epoch = training.step // training.palms.steps
     line = {"step": training.step, "epoch": epoch, "seconds": round(seconds, 1)}
     line |= {"critic": round(losses[0], 4), "generator": round(losses[1], 4)}
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "log.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
-    log.info("wgan-gp epoch %(epoch)s: critic %(critic)s generator %(generator)s after %(seconds)s s", line)
+    record(out, NAME, line)
     spec = training.generator.spec
     network = {"size": spec.size, "latent": spec.latent, "width": spec.width}
     save_baseline(out, NAME, training.ema, network, view, {**settings, "step": training.step})

@@ -3,6 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import settings
@@ -16,16 +20,37 @@ settings.load_profile("busy")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """A test marked `fresh_process` runs in one: children forked of a process with Prefect's threads fail."""
+    """Tests marked `fresh_process` run in one: children forked of a process with Prefect's threads fail."""
     if "prefect" not in sys.modules or not pyfuncitem.get_closest_marker("fresh_process"):
         return None
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid]
-    done = subprocess.run(
-        command, cwd=pyfuncitem.config.rootpath, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    found = _fresh_results(pyfuncitem.path)
+    assert found.get(pyfuncitem.name) == "", found.get(pyfuncitem.name, found)
     return True
+
+
+@cache
+def _fresh_results(file):
+    """What the marked tests of a file said in a process of their own, by name: "" when they passed."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "fresh_process", "-p", "no:cacheprovider"]
+        command += [str(file), f"--junitxml={report}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert report.exists(), done.stdout + done.stderr
+        return {
+            case.get("name"): "\n".join(fault.text or "failed" for fault in case)
+            for case in ElementTree.parse(report).iter("testcase")
+        }
+
+
+def pytest_collection_modifyitems(items):
+    """What shares the Prefect server, or a fresh process, is run by one worker, which starts it once."""
+    for item in items:
+        if item.get_closest_marker("fresh_process"):
+            item.add_marker(pytest.mark.xdist_group("fresh"))
+        if "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
 
 
 @pytest.fixture(scope="session")

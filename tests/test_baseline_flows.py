@@ -28,7 +28,7 @@ def recipe_of(write_recipe, engine):
         engine={"name": engine},
         train={"checkpoint": "train"},
         align={"views": ["palm"], "size": 48, "workers": 1},
-        source={"kind": "renderer", "identities": 4, "captures": 1},
+        source={"kind": "renderer", "identities": 2, "captures": 1},
         dataset={"identities": 4, "captures": 2, "size": 24},
         **SECTIONS[engine],
     )

@@ -19,7 +19,6 @@ def snippets(page):
     return re.findall(r"^```(sh|python)\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S)
 
 
-@pytest.mark.xdist_group("prefect")
 @pytest.mark.filterwarnings("ignore")
 def test_every_snippet_runs(prefect_server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -141,7 +141,6 @@ def test_a_list_that_is_none_is_named(tmp_path):
             of_photographs(tmp_path / "list.csv", tmp_path / "work", 32, lambda *_: None)
 
 
-@pytest.mark.xdist_group("prefect")
 def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, version, tmp_path, monkeypatch):
     from click.testing import CliRunner
 

@@ -52,7 +52,6 @@ def test_less_or_the_same_and_other_software_are_refused_before_any_work(before,
         extended(before, 6, 0)
 
 
-@pytest.mark.xdist_group("prefect")
 def test_the_verb_publishes_beside_the_version(prefect_server, tmp_path):
     before = build(tmp_path)
     arguments = ["extend", str(tmp_path / "out" / "small"), "--identities", "6"]

@@ -194,7 +194,6 @@ def test_photographs_come_from_a_folder_and_from_an_archive_on_s3(tmp_path, s3, 
         find(SourceSpec("folder", "s3://palms/nothing"), tmp_path)
 
 
-@pytest.mark.xdist_group("prefect")
 def test_the_flow_publishes_on_s3_and_the_same_again_changes_nothing(
     prefect_server, tmp_path, s3, write_recipe, capfd
 ):

@@ -170,13 +170,13 @@ def peak_mib(folder: Path) -> int:
 
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
     rows = [row(0, "left", c, size=64) for c in range(100)]
-    for name, subjects in (("small", 5), ("large", 45)):
+    for name, subjects in (("small", 5), ("large", 65)):  # 6 and 82 MB
         for subject in range(subjects):
             ids = {"identity_id": f"s{subject:06d}_left", "subject_id": f"s{subject:06d}"}
             table = pa.Table.from_pylist([r | ids for r in rows])
             (tmp_path / name).mkdir(exist_ok=True)
             pq.write_table(table, tmp_path / name / f"{subject:03d}.parquet")
-    assert peak_mib(tmp_path / "large") - peak_mib(tmp_path / "small") < 30
+    assert peak_mib(tmp_path / "large") - peak_mib(tmp_path / "small") < 50
 
 
 def test_growing_keeps_labels_and_images(tmp_path):
