@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from palm_models.identity import make_identity
 from palm_models.landmarks import HandFinder
 from palm_models.picture import decode
 from palm_models.renderer import RendererEngine
-from tasks.align import Settings, align_photo, align_photos
+from tasks.align import Settings, _finder, align_photo, align_photos
 from tasks.parallel import available_cores
 
 TOLERANCE = 0.02  # mean over landmarks, in palm widths
@@ -174,7 +174,11 @@ def bare_step(path, size):
 
 def align_step(path, size, passes, model):
     """One photo of the align task, both views encoded."""
-    return not align_photo(row(path), Settings(size=size, passes=passes), model).reject
+    settings = Settings(size=size, passes=passes)
+    return not align_photo(finder(model, settings), row(path), settings).reject
+
+
+finder = lru_cache(maxsize=1)(_finder)
 
 
 def row(path):

@@ -32,6 +32,7 @@ from manifests.layout import (
     swap_pointer,
 )
 from manifests.parts import Part
+from manifests.remote import Location, parquet_source
 from manifests.schema import per_image, read_metadata
 from manifests.survey import Survey, survey
 from manifests.verification import write_pairs
@@ -178,10 +179,12 @@ def versions(home: Path) -> list[str]:
     return sorted(p.parent.name for p in home.glob(f"*/{MANIFEST}") if not p.parent.name.startswith("."))
 
 
-def number_of(version: Path) -> int:
+def number_of(version: Location) -> int:
     """How many versions of its dataset came before it, itself included; 0 when it does not say."""
     with contextlib.suppress(OSError, ValueError):
-        return int(read_metadata(MANIFEST, pq.read_schema(version / MANIFEST)).get("number", 0))
+        return int(
+            read_metadata(MANIFEST, pq.read_schema(parquet_source(version / MANIFEST))).get("number", 0)
+        )
     return 0
 
 

@@ -1,10 +1,13 @@
 """Deletes the oldest versions of a dataset, never the newest ones nor the one that LATEST names."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-from manifests.layout import DELETING, explain_write_errors, fsync_directory
+from manifests.layout import CHECKSUMS, DELETING, MANIFEST, explain_write_errors, fsync_directory
+from manifests.mirror import newest
 from manifests.publish import latest, number_of, publishing, versions
+from manifests.remote import RemotePath, files_below
 
 FEWEST = 2  # a reader that has just read LATEST may be opening the version before the newest
 
@@ -21,11 +24,41 @@ def retain(home: Path, keep: int) -> list[str]:
         return []
     with publishing(home), explain_write_errors(home):
         named = latest(home)
-        oldest_first = sorted(versions(home), key=lambda name: (number_of(home / name), name))
-        surplus = [name for name in oldest_first if name != named][: -(max(keep, FEWEST) - 1)]
+        numbers = {name: number_of(home / name) for name in versions(home) if name != named}
+        surplus = _surplus(numbers, keep)
         for name in surplus:
             aside = home / f"{DELETING}{name}"
             (home / name).rename(aside)
             fsync_directory(home)
             shutil.rmtree(aside)
     return surplus
+
+
+def retain_remote(home: RemotePath, keep: int) -> list[str]:
+    """The same on a remote store, while nobody publishes into `home`.
+
+    The checksums go first and the manifest last: a deletion that was cut off leaves no version that looks
+    whole, and is ended by the next one. Raises RemoteError when the store cannot be reached or refuses.
+    """
+    if not keep:
+        return []
+    below, named = files_below(home), newest(home)
+    found = [
+        n.removesuffix(f"/{MANIFEST}") for n in below if n.count("/") == 1 and n.endswith(f"/{MANIFEST}")
+    ]
+    others = [name for name in found if name != named]
+    torn = [name for name in others if f"{name}/{CHECKSUMS}" not in below]
+    surplus = _surplus({name: number_of(home / name) for name in others if name not in torn}, keep)
+    for name in [*torn, *surplus]:
+        files = [n for n in below if n.startswith(f"{name}/")]
+        for file in sorted(
+            files, key=lambda n: (n.endswith(f"/{MANIFEST}"), not n.endswith(f"/{CHECKSUMS}"))
+        ):
+            (home / file).unlink()
+    return surplus
+
+
+def _surplus(numbers: Mapping[str, int], keep: int) -> list[str]:
+    """Of versions beside the newest, those too many, oldest first."""
+    oldest_first = sorted(numbers, key=lambda name: (numbers[name], name))
+    return oldest_first[: -(max(keep, FEWEST) - 1)]

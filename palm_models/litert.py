@@ -1,5 +1,9 @@
 """One of MediaPipe's networks, run by LiteRT on one thread: a picture of 8 bits in, arrays out."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +17,11 @@ class Network:
     def __init__(self, model: bytes, side: int) -> None:
         from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped, unused-ignore]
 
-        self.interpreter = Interpreter(model_content=model, num_threads=1)
-        place = self.interpreter.get_input_details()[0]["index"]
-        self.interpreter.resize_tensor_input(place, [1, side, side, 3])
-        self.interpreter.allocate_tensors()
+        with _quiet():
+            self.interpreter = Interpreter(model_content=model, num_threads=1)
+            place = self.interpreter.get_input_details()[0]["index"]
+            self.interpreter.resize_tensor_input(place, [1, side, side, 3])
+            self.interpreter.allocate_tensors()
         self.input = self.interpreter.tensor(place)
         self.outputs = [detail["index"] for detail in self.interpreter.get_output_details()]
 
@@ -25,3 +30,16 @@ class Network:
         cv2.LUT(rgb, UNIT, dst=self.input()[0])
         self.interpreter.invoke()
         return [self.interpreter.get_tensor(index)[0] for index in self.outputs]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without LiteRT's notes on stderr, which are of no use there; what goes wrong is raised."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

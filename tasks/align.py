@@ -2,12 +2,11 @@
 
 import logging
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from palm_models.hand_model import hand_model
 from palm_models.landmarks import FoundHand, HandFinder
 from palm_models.picture import Picture, PictureError, decode
 from palm_models.pyramid import Pyramid
-from tasks.parallel import available_cores, in_order
+from tasks.runner import Workers, run
 
 TABLE, REJECTS = "aligned.parquet", "align_rejects.parquet"
 ROWS = 128  # photos held in memory and written as one row group, fewer where that takes more than
@@ -114,7 +113,7 @@ def align_photos(
     passes: int = 2,
     decode_side: int = 1024,
     model: str | Path = "",
-    workers: int = 0,
+    workers: Workers | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AlignReport:
     """Align the photos of the table `photos` whose status is ok into `out`/aligned.parquet.
@@ -122,19 +121,19 @@ def align_photos(
     What is not aligned gets a row in `out`/align_rejects.parquet: no_hand, back_of_hand, unclear_hand,
     cut_off, worker_died, or the decoder's reason. size: side of the views in pixels; decode_side: larger
     photos are decoded to about this many pixels; passes: readings of each hand, see HandFinder; model: a
-    task file, "" for the cached one; workers: processes, 0 = one for each core; progress: called with
-    (done, all).
+    task file, "" for the cached one; progress: called with (done, all).
 
     Rows come in the order of the photos, whatever the workers; both tables appear last and whole. Raises
-    HandModelError without a usable model, PublishError when `out` cannot be written.
+    HandModelError without a usable model, PublishError when `out` cannot be written, RunnerError when the
+    workers cannot be reached.
     """
     began = time.perf_counter()
     settings = Settings(tuple(views), size, confidence, max_hands, attempts, passes, decode_side)
     columns = ["photo_id", "path", "original_name", "width", "height", "status"]
     listed = [row for row in pq.read_table(photos, columns=columns).to_pylist() if row["status"] == "ok"]
-    work = partial(align_photo, settings=settings, model=hand_model(model))
-    # never in this process, which a decoder's crash must not take with it
-    outcomes = in_order(work, listed, max(2, workers or available_cores()), _died)
+    setup = partial(_finder, hand_model(model).absolute(), settings)
+    job = partial(align_photo, settings=settings)
+    outcomes = run(job, listed, setup=setup, workers=workers or Workers(), lost=_died)
     rows = max(1, min(ROWS, GROUP_BYTES // (len(views) * size * size * 3)))
     counts = _write(_announced(outcomes, len(listed), progress), out, rows)
     rejected = {name[1:]: number for name, number in counts.items() if name.startswith("!")}
@@ -144,14 +143,14 @@ def align_photos(
     return report
 
 
-def align_photo(photo: dict[str, Any], settings: Settings, model: Path) -> _Outcome:
+def align_photo(finder: HandFinder, photo: dict[str, Any], settings: Settings) -> _Outcome:
     """Align one row of photos.parquet; whatever is wrong with it becomes its reason."""
     try:
         picture = decode(Path(photo["path"]), _decoded_side(photo, settings.decode_side))
     except PictureError as error:
         return _rejected(photo, error.reason, str(error))
     pyramid = Pyramid(picture.rgb)
-    hands = _finder(model, settings).find_in(pyramid)
+    hands = finder.find_in(pyramid)
     if not hands:
         return _rejected(photo, "no_hand", f"{settings.attempts} attempts found no hand")
     palms = [hand for hand in hands if hand.shows_palm]
@@ -183,12 +182,8 @@ def _decoded_side(photo: dict[str, Any], wanted: int) -> int:
     return math.ceil(longer / 2.0**halvings)
 
 
-@lru_cache(maxsize=1)
 def _finder(model: Path, settings: Settings) -> HandFinder:
-    """This process's hand finder: making one takes longer than using it."""
-    cv2.setNumThreads(1)
-    # LiteRT writes notes of no use there; what goes wrong comes back as an exception
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    """A worker's hand finder: making one takes longer than using it."""
     return HandFinder(
         model,
         confidence=settings.confidence,

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from manifests.layout import explain_write_errors
 from manifests.recipe import Recipe
 from tasks import generate as generation
+from tasks.runner import Workers
 from tasks.sources import SourceSpec
 from tasks.unchanged import WEIGHTS, listing
 from tasks.work import Stage, Work, code_digest, digest_of
@@ -84,10 +85,11 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
     code = code_digest("tasks/align.py", *(f"palm_models/{name}.py" for name in names))
     digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)
     stage = Work.of(recipe).stage("aligned", digest)
-    options = recipe.align.model_dump()
+    options = recipe.align.model_dump(exclude={"workers"})
+    workers = replace(Workers.of(recipe), count=recipe.align.workers)
 
     def run() -> Mapping[str, Any]:
-        return align_photos(table, stage.path, progress=progress, **options).facts()
+        return align_photos(table, stage.path, workers=workers, progress=progress, **options).facts()
 
     return _once(stage, run, "aligned.parquet", "align_rejects.parquet")
 

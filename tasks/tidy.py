@@ -8,7 +8,7 @@ from pathlib import Path
 
 from manifests.layout import DELETING, explain_write_errors
 from manifests.recipe import Recipe
-from manifests.retention import retain
+from manifests.retention import retain, retain_remote
 from tasks.unchanged import STAGE, remember
 from tasks.work import MARKER, OWNER
 
@@ -24,8 +24,10 @@ def tidy(recipe: Recipe, version: Path, used: Sequence[Path]) -> None:
     so do photographs and checkpoints. Raises PublishError when something cannot be deleted.
     """
     with explain_write_errors(Path(recipe.work)):
-        for name in retain(recipe.home, recipe.nightly.keep_versions):
-            log.info("deleted version %s: the newest %d are kept", name, recipe.nightly.keep_versions)
+        keep = recipe.nightly.keep_versions
+        gone = retain_remote(recipe.remote_home, keep) if recipe.remote_home else []
+        for name in {**dict.fromkeys(gone), **dict.fromkeys(retain(recipe.home, keep))}:
+            log.info("deleted version %s: the newest %d are kept", name, keep)
         current = {*used, remember(recipe, version)}
         for stage in _deletable(Path(recipe.work), recipe.name):
             if stage not in current:

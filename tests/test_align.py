@@ -12,6 +12,7 @@ from manifests.layout import PublishError
 from palm_models.frame import frame_matrix, palm_width, transform
 from palm_models.hand_model import HandModelError
 from tasks.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
+from tasks.runner import Workers
 from tests.hands import SIZE, drawn_hand, moved, noise
 
 COLUMNS = ["photo_id", "path", "original_name", "width", "height", "status"]
@@ -131,10 +132,15 @@ def test_pictures_show_what_the_landmarks_say(aligned):
             assert np.abs(view[y - 1 : y + 2, x - 1 : x + 2].mean(axis=(0, 1)) - there).max() < 25
 
 
-def test_a_second_run_gives_the_same_bytes(aligned):
+def test_a_second_run_on_dask_gives_the_same_bytes(aligned):
     folder, report, rows, _ = aligned
     again = align_photos(
-        folder / "photos.parquet", folder / "again", size=96, decode_side=512, attempts=2, workers=3
+        folder / "photos.parquet",
+        folder / "again",
+        size=96,
+        decode_side=512,
+        attempts=2,
+        workers=Workers("dask", 2),
     )
     assert str(again) == str(report)
     assert pq.read_table(again.table).to_pylist() == rows

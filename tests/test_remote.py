@@ -4,6 +4,7 @@ import pickle
 import threading
 import time
 import urllib.request
+from itertools import count
 
 import pytest
 
@@ -13,6 +14,7 @@ from manifests.read import open_dataset
 from manifests.recipe import load, parse
 from manifests.recipe_errors import RecipeError
 from manifests.remote import RemoteError, RemotePath, open_input, resolve
+from manifests.retention import retain_remote
 from manifests.verify import verify
 from tasks.found import SourceError
 from tasks.sources import SourceSpec, find
@@ -136,6 +138,26 @@ def test_a_store_that_goes_away_leaves_the_old_version_and_the_same_command_ends
     (HOME / "v4" / "data" / "torn.parquet").write_bytes(b"left by somebody")
     mirror(second, HOME)
     assert newest(HOME) == "v4" and verify(str(HOME)).ok
+
+
+def test_old_versions_go_from_the_store_and_a_deletion_cut_off_is_ended(tmp_path, s3, monkeypatch):
+    for captures in (3, 4, 5, 6):
+        mirror(version(tmp_path, captures=captures), HOME)
+    (HOME / "notes" / "mine.txt").write_bytes(b"somebody's")
+    plain, calls = RemotePath.unlink, count(1)
+
+    def dies(path):
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        plain(path)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RemotePath, "unlink", dies)
+        retain_remote(HOME, 2)
+    assert "v3/SHA256SUMS" not in HOME.files() and "v3/manifest.parquet" in HOME.files()
+    retain_remote(HOME, 2)
+    assert {n.split("/")[0] for n in HOME.files()} == {"v5", "v6", "notes", "LATEST"}
+    assert verify(str(HOME)).ok and verify(str(HOME / "v5")).ok and retain_remote(HOME, 2) == []
 
 
 def test_wrong_credentials_and_a_missing_bucket_are_said_in_words_without_the_keys(tmp_path, s3, server):
