@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from manifests.layout import CHECKSUMS, DELETING, MANIFEST, explain_write_errors, fsync_directory
 from manifests.mirror import newest
@@ -43,18 +43,14 @@ def retain_remote(home: RemotePath, keep: int) -> list[str]:
     if not keep:
         return []
     below, named = files_below(home), newest(home)
-    found = [
-        n.removesuffix(f"/{MANIFEST}") for n in below if n.count("/") == 1 and n.endswith(f"/{MANIFEST}")
-    ]
+    found = [PurePosixPath(n).parent.name for n in below if PurePosixPath(n).match(f"*/{MANIFEST}")]
     others = [name for name in found if name != named]
     torn = [name for name in others if f"{name}/{CHECKSUMS}" not in below]
     surplus = _surplus({name: number_of(home / name) for name in others if name not in torn}, keep)
     for name in [*torn, *surplus]:
-        files = [n for n in below if n.startswith(f"{name}/")]
-        for file in sorted(
-            files, key=lambda n: (n.endswith(f"/{MANIFEST}"), not n.endswith(f"/{CHECKSUMS}"))
-        ):
-            (home / file).unlink()
+        files = [n.removeprefix(f"{name}/") for n in below if n.startswith(f"{name}/")]
+        for file in sorted(files, key=lambda n: (n == MANIFEST, n != CHECKSUMS)):
+            (home / name / file).unlink()
     return surplus
 
 
