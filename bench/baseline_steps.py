@@ -33,9 +33,11 @@ def main() -> None:
 def measure(asked: argparse.Namespace) -> dict[str, object]:
     """Steps at full size, resumed where they were cut off; what the published budget would take."""
     told = {"view": "palm", "hands": ("left", "right"), "seed": 0, "limit": asked.steps}
+    log = asked.out / "log.jsonl"
+    before = json.loads(log.read_text().splitlines()[-1])["step"] if log.exists() else 0
     wall, cpu = time.perf_counter(), time.process_time()
     if asked.engine == "wgan-gp":
-        options = Wgan(batch=asked.batch)
+        options = Wgan(batch=asked.batch, save_epochs=1)  # resumes at every epoch
         done = train_wgan(asked.aligned, asked.out, options=options, **told)
         pictures, whole = asked.batch, options.epochs * (done["photos"] // PUBLISHED_BATCH) * PUBLISHED_BATCH
     else:
@@ -43,9 +45,10 @@ def measure(asked: argparse.Namespace) -> dict[str, object]:
         done = train_ddpm(asked.aligned, asked.out, options=ddpm, **told)
         pictures, whole = asked.batch * asked.accumulate, Ddpm().steps * PUBLISHED_BATCH * Ddpm().accumulate
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    each = cpu / asked.steps / pictures
-    return {"engine": asked.engine, "steps": asked.steps, "pictures a step": pictures,
-            "CPU s a step": round(cpu / asked.steps, 2), "wall s": round(wall),
+    steps = max(1, done["steps"] - before)
+    each = cpu / steps / pictures
+    return {"engine": asked.engine, "steps": done["steps"], "in this run": steps, "pictures a step": pictures,
+            "CPU s a step": round(cpu / steps, 2), "wall s": round(wall),
             "CPU s a picture": round(each, 2),
             "published budget, days of one thread": round(each * whole / DAY, 1), "loss": done["loss"],
             "machine": platform.processor() or platform.machine()}  # fmt: skip

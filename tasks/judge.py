@@ -23,7 +23,7 @@ from palm_models.encoder import CONFIG, Encoder
 from palm_models.hand_model import HandModelError, hand_model
 from tasks import generate as generation
 from tasks.gates import thresholds
-from tasks.judge_decide import Candidate, Decided, Rules, Verdict, decide
+from tasks.judge_decide import Candidate, Decided, Rows, Rules, Verdict, decide
 from tasks.judge_gallery import build
 from tasks.judge_rejects import write_rejects
 from tasks.judge_scores import Judge, make_judge, score_shard
@@ -218,22 +218,23 @@ def _lost(job: object) -> bool:
 
 def _candidates(drawn: Iterable[_Drawn]) -> list[Candidate]:
     """All identities with all that was drawn of them, ascending; the first shard of each has its template."""
-    held: dict[int, list[tuple[Mapping[str, Any], np.ndarray, np.ndarray]]] = {}
+    held: dict[int, list[tuple[pa.Table, np.ndarray, np.ndarray]]] = {}
     for d in drawn:
         table, templates = pq.read_table(d.scores / "scores.parquet"), np.load(d.scores / "templates.npy")
         vectors = np.stack(table["embedding"].to_numpy(zero_copy_only=False)).astype(np.float32)
-        own = {p.index: t for p, t in zip(d.planned.identities, templates, strict=True)}
-        for row, vector in zip(table.drop_columns("embedding").to_pylist(), vectors, strict=True):
-            held.setdefault(row["index"], []).append((row, vector, own[row["index"]]))
+        indices, table = table["index"].to_numpy(), table.drop_columns("embedding")
+        for planned, template in zip(d.planned.identities, templates, strict=True):
+            own = np.flatnonzero(indices == planned.index)
+            held.setdefault(planned.index, []).append((table.take(own), vectors[own], template))
     return [
         Candidate(
             index,
-            rows[0][0]["identity_id"],
-            [r for r, _, _ in rows],
-            np.stack([v for _, v, _ in rows]),
-            rows[0][2],
+            tables[0][0]["identity_id"][0].as_py(),
+            Rows(pa.concat_tables([table for table, _, _ in tables], promote_options="permissive")),
+            np.concatenate([vectors for _, vectors, _ in tables]),
+            tables[0][2],
         )
-        for index, rows in sorted(held.items())
+        for index, tables in sorted(held.items())
     ]
 
 

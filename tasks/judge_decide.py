@@ -1,11 +1,12 @@
 """Decides from scores alone which pictures and identities pass, each by what comes before it in the plan."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from palm_models.quality import Quality, score
@@ -24,6 +25,22 @@ class Fault:
     score: float | None = None
     threshold: float | None = None
     because: str = ""  # the sample that failed, when it is another view of the capture; or another identity
+
+
+class Rows(Sequence[Mapping[str, Any]]):
+    """Rows of a table, made when they are asked for: dictionaries would take five times the memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return iter(self.table.to_pylist())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.table.slice(range(len(self))[place], 1).to_pylist()[0]
 
 
 @dataclass(frozen=True)
@@ -138,15 +155,13 @@ class _Templates:
         return float(near[place]), self.names[place]
 
 
-def _judge(candidate: Candidate, rules: Rules, kept: _Templates, seen: Mapping[str, str]) -> Verdict:
-    own = candidate.likeness(rules.engine)
-    marks = [_quality(row, rules.thresholds) for row in candidate.rows]
-    faults = [
-        _fault(row, float(s), q[1], rules) for row, s, q in zip(candidate.rows, own, marks, strict=True)
-    ]
+def _judge(candidate: Candidate, rules: Rules, kept: _Templates, seen: dict[str, str]) -> Verdict:
+    own, rows = candidate.likeness(rules.engine), list(candidate.rows)
+    marks = [_quality(row, rules.thresholds) for row in rows]
+    faults = [_fault(row, float(s), q[1], rules) for row, s, q in zip(rows, own, marks, strict=True)]
     if "duplicates" in rules.use:
-        faults = _duplicates(candidate.rows, faults, rules.thresholds.duplicates, seen)
-    faults = _whole_captures(candidate.rows, faults)
+        faults = _duplicates(rows, faults, rules.thresholds.duplicates, seen)
+    faults = _whole_captures(rows, faults)
     verdict = Verdict(candidate, faults, [q[0] for q in marks], own.tolist(), "accepted")
     near, other = kept.nearest(candidate.template)
     if "twins" in rules.use and near >= rules.thresholds.twins:
@@ -185,10 +200,10 @@ def _fault(row: Mapping[str, Any], likeness: float, poor: Fault | None, rules: R
 
 
 def _duplicates(
-    rows: Sequence[Mapping[str, Any]], faults: list[Fault | None], bits: int, seen: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]], faults: list[Fault | None], bits: int, seen: dict[str, str]
 ) -> list[Fault | None]:
     """Faults with those of pictures there already: the same file, or nearly the same within the identity."""
-    found, files = list(faults), dict(seen)
+    found, files = list(faults), ChainMap(dict[str, str](), seen)  # never a copy: it holds every picture
     hashes: dict[str, list[tuple[NDArray[np.uint64], str]]] = {}
     for i in sorted(range(len(rows)), key=lambda k: (rows[k]["capture"], k)):
         row = rows[i]
