@@ -2,16 +2,23 @@
 
 import argparse
 import logging
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.gates import template
 from bench.utility import eer, scores, tar
+from manifests.recipe import parse as parse_recipe
 from palm_models.encoder import Encoder, EncoderConfig, Training
+from tasks.gates import thresholds
 from tasks.train_encoder import palms, train_encoder
 
+IDENTITIES = {"train": 4000, "verify": 300, "distinct": 10_000}
 FIRST_UNSEEN = 100_000  # identities from here on took no part in training
 
 
@@ -20,13 +27,15 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=["train", "verify", "distinct"])
     parser.add_argument("--weights", type=Path, default=Path("palm_models/weights"))
-    parser.add_argument("--identities", type=int, default=400)
-    parser.add_argument("--captures", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--width", type=int, default=24)
-    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--identities", type=int, help=f"how many; {IDENTITIES} when it is not said")
+    parser.add_argument("--captures", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=7)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.identities = asked.identities or IDENTITIES[asked.task]
+    return asked
 
 
 def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
@@ -42,13 +51,30 @@ def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
             print(f"FMR {far:g}: similarity {threshold:.4f}, TAR {tar(genuine, impostor, far):.1f} %")
 
 
-def distinct(encoder: Encoder, asked: argparse.Namespace) -> None:
-    """Similarity of each identity's nearest other one, one capture each."""
-    pictures, _ = palms(asked.seed, FIRST_UNSEEN, asked.identities, 1, encoder.config.size)
-    nearest = neighbours(encoder.embed(pictures))
-    print(f"{len(nearest)} identities, one capture each: similarity of the nearest other identity")
+def distinct(asked: argparse.Namespace) -> None:
+    """Similarity of each identity's nearest other one, by the templates that the gate of twins compares."""
+    halves = np.array_split(np.arange(FIRST_UNSEEN, FIRST_UNSEEN + asked.identities), 2)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        vectors = np.concatenate(list(pool.map(templates, [asked.weights] * 2, halves)))
+    nearest = neighbours(vectors)
+    threshold = thresholds(parse_recipe({"name": "encoder"}), asked.weights).twins
+    print(
+        f"{len(nearest)} identities: similarity of the nearest other identity, twins from {threshold:.4f} on"
+    )
     for q in (0.5, 0.9, 0.99, 0.999, 1.0):
         print(f"  quantile {q:g}: {np.quantile(nearest, q):.4f}")
+    print(f"{(nearest >= threshold).sum()} have a twin")
+    counts, edges = np.histogram(nearest, bins=20)
+    for count, low in zip(counts, edges, strict=False):
+        print(f"  {low:.3f} {'#' * int(60 * count / counts.max())} {count}")
+
+
+def templates(weights: Path, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Templates (n, dim) of identities."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    encoder, recipe = Encoder.load(weights), parse_recipe({"name": "encoder"})
+    return np.stack([template(encoder, recipe, int(number)) for number in numbers])
 
 
 def neighbours(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -73,7 +99,7 @@ def main() -> None:
     elif asked.task == "verify":
         verify(Encoder.load(asked.weights), asked)
     else:
-        distinct(Encoder.load(asked.weights), asked)
+        distinct(asked)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ FLAT = 1.0  # grey levels: less contrast than this counts as this, so that a fla
 class Quality:
     """Measures of one palm.
 
-    sharpness: what a Gaussian of 1.5 px takes away over what it leaves, as standard deviations; contrast: the
-    latter in grey levels; exposure: mean grey, 0 to 1; clipped: share of pixels near black or white; noise:
-    standard deviation of white noise in grey levels (Immerkær 1996, https://doi.org/10.1006/cviu.1996.0060).
+    sharpness: what lies between Gaussians of 1 and 2 px over what the wider one leaves, as standard
+    deviations (the narrower one takes away noise, which blurring leaves); contrast: standard deviation after
+    a Gaussian of 1.5 px, grey levels; exposure: mean grey, 0 to 1; clipped: share of pixels near black or
+    white; noise: standard deviation of white noise, grey levels (Immerkær 1996,
+    https://doi.org/10.1006/cviu.1996.0060).
     """
 
     sharpness: float
@@ -56,10 +58,11 @@ def measure(palm: NDArray[np.uint8]) -> Quality:
     level = grey.astype(np.float32)
     coarse = cv2.GaussianBlur(level, (0, 0), 1.5)
     contrast = float(coarse.std())
+    fine, soft = cv2.GaussianBlur(level, (0, 0), 1), cv2.GaussianBlur(level, (0, 0), 2)
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     residue = float(np.abs(cv2.filter2D(level, -1, kernel)[1:-1, 1:-1]).mean())
     return Quality(
-        sharpness=float((level - coarse).std()) / max(contrast, FLAT),
+        sharpness=float((fine - soft).std()) / max(float(soft.std()), FLAT),
         contrast=contrast,
         exposure=float(level.mean()) / 255,
         clipped=float(((grey < BLACK) | (grey > WHITE)).mean()),

@@ -48,7 +48,7 @@ def sample(dataset: Dataset, seed: int, images: int = IMAGES) -> Sampled:
     chosen = np.random.default_rng(seed).permutation(total)[: max(2, images // per_identity)]
     tables, seen = [], Counter[int]()
     with pq.ParquetFile(dataset.path / MANIFEST) as file:
-        for batch in file.iter_batches(65536):
+        for batch in file.iter_batches(8192):
             table = pa.table(batch)
             wanted = np.isin(table["label"].to_numpy(), chosen) & (table["view"].to_numpy() == view)
             wanted &= ~table["augmented"].to_numpy()
