@@ -90,26 +90,28 @@ def _folder(root: Path) -> Listing:
         raise SourceError("not_a_folder", f"{root} is a file; set source.kind to archive")
     if not root.is_dir():
         raise SourceError("source_missing", f"no folder at {root}; check source.path in the recipe")
-    return Listing(_walk(root, root, frozenset()), sum(1 for _ in _walk(root, root, frozenset())))
+    return Listing(_walk(root), sum(1 for _ in _walk(root)))
 
 
-def _walk(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Found]:
-    here = os.path.realpath(folder)
-    if here in above:  # a link back to a folder above would never end
-        return
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        yield Found(_relative(root, folder), reason="unreadable", detail=f"folder: {error.strerror}")
-        return
-    for entry in entries:
-        if is_hidden(entry.name):
+def _walk(root: Path) -> Iterator[Found]:
+    """Depth first, by name; without recursion, for folders may be nested deeper than Python's stack."""
+    waiting: list[tuple[Path | os.DirEntry[str], frozenset[str]]] = [(root, frozenset())]
+    while waiting:
+        item, above = waiting.pop()
+        if isinstance(item, os.DirEntry) and not item.is_dir():
+            yield _file(_relative(root, Path(item)), item)
             continue
-        if entry.is_dir():
-            yield from _walk(root, Path(entry.path), above | {here})
-        else:
-            yield _file(_relative(root, Path(entry.path)), entry)
+        here = os.path.realpath(item)
+        if here in above:  # a link back to a folder above would never end
+            continue
+        try:
+            with os.scandir(item) as listing:
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name), reverse=True)
+        except OSError as error:
+            yield Found(_relative(root, Path(item)), reason="unreadable", detail=f"folder: {error.strerror}")
+            continue
+        below = above | {here}
+        waiting += [(entry, below) for entry in entries if not is_hidden(entry.name)]
 
 
 def _file(name: str, entry: os.DirEntry[str]) -> Found:

@@ -1,6 +1,7 @@
 """Sources give every file once, in stable order, or say what is wrong with them."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,18 @@ def test_an_unreadable_folder_costs_only_itself(tmp_path: Path) -> None:
     reasons = {f.name: f.reason for f in folder(tmp_path / "in", tmp_path)}
     (tmp_path / "in/a").chmod(0o700)
     assert reasons == {"a": "unreadable", "b/2.jpg": ""}
+
+
+def test_folders_in_folders_deeper_than_pythons_stack(tmp_path: Path) -> None:
+    deep = tmp_path / "in"
+    deep.mkdir()
+    for _ in range(1200):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "1.jpg").write_bytes(b"x")
+    (found,) = folder(tmp_path / "in", tmp_path)
+    subprocess.run(["rm", "-r", str(tmp_path / "in")], check=True)  # pytest's own tidying recurses
+    assert found.name == "d/" * 1200 + "1.jpg" and found.path == deep / "1.jpg"
 
 
 def test_the_renderer_is_a_source(tmp_path: Path) -> None:
