@@ -43,6 +43,7 @@ COLUMNS: dict[str, tuple[str, str, Callable[..., Any] | None]] = {  # key of the
     "TAR % ": ("tar_without", "{:.1f}", max),
 }
 OURS = ("diffusion", "renderer")
+BELOW = ("renderer", "polynomial")  # named below their points in the plot: they lie near another
 
 
 def main() -> None:
@@ -218,11 +219,13 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
         for r in rows:
             colour = "tab:blue" if r["name"] in OURS else "0.5"
             axis.scatter(r["swd"], r[f"eer_{how}"], color=colour, zorder=3)
+            right = r["swd"] > 20  # there the name stands before its point
             axis.annotate(
                 NAMES.get(r["name"], r["name"]),
                 (r["swd"], r[f"eer_{how}"]),
-                (5, 4),
+                (-6 if right else 6, -9 if r["name"] in BELOW else 4),
                 textcoords="offset points",
+                ha="right" if right else "left",
                 fontsize=8,
             )
         axis.set(
@@ -230,6 +233,8 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
             xlabel="distance to real palms (SWD ratio, less is better)",
         )
         axis.set_xscale("log")
+        axis.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("EER on real palms, % (less is better)")
     figure.savefig(path, dpi=120, metadata={"Software": None})
