@@ -23,11 +23,11 @@ from tasks.regenerate import regenerate, some
 from tests.fake_shards import publish_shards, row, write_shard
 
 
-def again(dataset: str, count: int, seed: int) -> None:
+def again(dataset: str, count: int, seed: int, weights: list[Path]) -> None:
     """Draw `count` random rows again and compare."""
     version = open_dataset(dataset)
     began, chosen = time.monotonic(), some(version, count, seed)
-    same = sum(image.same for image in regenerate(version, chosen))
+    same = sum(image.same for image in regenerate(version, chosen, weights))
     engine = version.rows(["engine"])["engine"][0]
     print(f"{engine}: {same} of {len(chosen)} the published bytes, {time.monotonic() - began:.0f} s")
 
@@ -75,6 +75,10 @@ if __name__ == "__main__":
     parser.add_argument("dataset", nargs="?", default="out/quickstart")
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint", type=Path, nargs="*", default=[], help="folders of weights to try")
     parser.add_argument("--images", type=int, default=20_000)
     given = parser.parse_args()
-    again(given.dataset, given.count, given.seed) if given.what == "again" else size(given.images)
+    if given.what == "again":
+        again(given.dataset, given.count, given.seed, given.checkpoint)
+    else:
+        size(given.images)
