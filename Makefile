@@ -31,7 +31,7 @@ dataset: $(READY)  ## build the quickstart dataset (CPU, no token) and print whe
 	$(BIN)/palmforge build datasets/quickstart.toml
 
 test: $(READY) $(HF_READY)  ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## lint, formatting, types, floors
 	$(BIN)/ruff check .

@@ -95,16 +95,17 @@ def _folder(root: Path) -> Listing:
 
 def _walk(root: Path) -> Iterator[Found]:
     """Depth first, by name; without recursion, for folders may be nested deeper than Python's stack."""
-    waiting: list[tuple[Path | os.DirEntry[str], frozenset[str]]] = [(root, frozenset())]
+    waiting: list[tuple[Path | os.DirEntry[str], frozenset[tuple[int, int]]]] = [(root, frozenset())]
     while waiting:
         item, above = waiting.pop()
         if isinstance(item, os.DirEntry) and not item.is_dir():
             yield _file(_relative(root, Path(item)), item)
             continue
-        here = os.path.realpath(item)
-        if here in above:  # a link back to a folder above would never end
-            continue
         try:
+            told = os.stat(item)
+            here = (told.st_dev, told.st_ino)
+            if here in above:  # a link back to a folder above would never end
+                continue
             with os.scandir(item) as listing:
                 entries = sorted(listing, key=lambda entry: os.fsencode(entry.name), reverse=True)
         except OSError as error:

@@ -44,15 +44,6 @@ def _fresh_results(file):
         }
 
 
-def pytest_collection_modifyitems(items):
-    """What shares the Prefect server, or a fresh process, is run by one worker, which starts it once."""
-    for item in items:
-        if item.get_closest_marker("fresh_process"):
-            item.add_marker(pytest.mark.xdist_group("fresh"))
-        if "prefect_server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
-
-
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory):
     """A real Prefect server with a database of its own, for every test of the session that runs a flow."""

@@ -16,7 +16,6 @@ from manifests.publish import versions
 from manifests.verify import verify
 from tests.one_night import Nights, Reader, files
 
-pytestmark = pytest.mark.xdist_group("faults")
 RECIPE = {
     "name": "tiny",
     "seed": 5,

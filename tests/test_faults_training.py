@@ -13,7 +13,6 @@ from tests.hands import drawn_hand
 from tests.one_night import Nights, Reader, files
 from tests.test_faults import small_disk
 
-pytestmark = pytest.mark.xdist_group("faults")
 KILLS = {
     "ingest: the second photograph": ("tasks.ingest:examine", 2),
     "ingest: the table is there, the marker is not": ("tasks.work:Stage.finish", 1),
