@@ -102,7 +102,7 @@ def _walk(root: Path) -> Iterator[Found]:
             yield _file(_relative(root, Path(item)), item)
             continue
         try:
-            told = os.stat(item)
+            told = Path(item).stat()
             here = (told.st_dev, told.st_ino)
             if here in above:  # a link back to a folder above would never end
                 continue
