@@ -24,7 +24,7 @@ def encode(image: NDArray[np.uint8], image_format: ImageFormat = "png", quality:
     if image_format == "png":
         info = PngImagePlugin.PngInfo()
         info.add_itxt("XML:com.adobe.xmp", XMP.decode())
-        picture.save(out, "png", pnginfo=info, compress_level=6)
+        picture.save(out, "png", pnginfo=info, compress_level=3)  # half the time of 6 and 1 % more bytes
     elif image_format == "jpeg":
         picture.save(out, "jpeg", quality=quality, subsampling=0, xmp=XMP)
     else:

@@ -31,7 +31,8 @@ def batches(part: Part, columns: Sequence[str], batch_rows: int) -> Iterator[pa.
     """The rows of a part with those of `columns` that they have; reads only the row groups that hold some."""
     known = part.scores.column_names if part.scores else []
     with pq.ParquetFile(part.path) as file:
-        stored = [c for c in columns if c in file.schema_arrow.names and c not in known]
+        there = set(file.schema_arrow.names)  # made anew each time it is asked for
+        stored = [c for c in columns if c in there and c not in known]
         groups, places = _places(file, part.rows)
         taken, start = 0, 0
         for batch in file.iter_batches(batch_rows, row_groups=groups, columns=stored, use_threads=False):
