@@ -26,7 +26,8 @@ from manifests.schema import (
 )
 from manifests.survey import ShardError, Survey, read, shard_fields
 
-TABLE_GROUP_ROWS = 4096  # rows of a row group where there are no images
+TABLE_GROUP_ROWS = 4096  # rows of a row group of the manifest
+IDENTITY_GROUP_ROWS = 256  # of identities.parquet, whose rows hold all creases: some 20 KB each
 SMALLEST_GROUP = 100 / 128  # of a full row group: the last one of a file is not left smaller
 
 
@@ -121,7 +122,7 @@ class _VersionWriter:
         self.schema = data_schema(survey.parameters, metadata)
         listed, single = (make(survey.parameters, metadata) for make in (manifest_schema, identities_schema))
         self.manifest = _TableWriter(folder / MANIFEST, listed, TABLE_GROUP_ROWS)
-        self.identities = _TableWriter(folder / IDENTITIES, single, TABLE_GROUP_ROWS)
+        self.identities = _TableWriter(folder / IDENTITIES, single, IDENTITY_GROUP_ROWS)
         self.data: dict[str, tuple[str, _TableWriter]] = {}  # split: its current shard
         self.open: list[dict[str, Any]] = []  # rows of identities.parquet; the last may get more images
 
