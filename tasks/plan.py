@@ -144,5 +144,5 @@ def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     return digest_of(
         recipe.seed, dataset, engine, recipe.identity,
         recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, *own,
-        code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py"),
+        code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py", "manifests/images.py"),
     )  # fmt: skip
