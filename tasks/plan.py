@@ -136,6 +136,9 @@ def baseline_section(recipe: Recipe) -> list[Wgan | Ddpm]:
     return [recipe.wgan] if name == "wgan-gp" else [recipe.ddpm] if name == "ddpm-tps" else []
 
 
+IMAGES = "manifests/images.py"  # how a picture becomes bytes
+
+
 def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     """Names everything that determines the pictures of one identity, so not how many there are."""
     dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
@@ -144,5 +147,5 @@ def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     return digest_of(
         recipe.seed, dataset, engine, recipe.identity,
         recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, *own,
-        code_digest("palm_models", "tasks/samples.py", "tasks/augment.py", "tasks/plan.py", "manifests/images.py"),
+        code_digest("palm_models", *(f"tasks/{n}.py" for n in ("samples", "augment", "plan")), IMAGES),
     )  # fmt: skip
