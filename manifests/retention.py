@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from manifests.layout import CHECKSUMS, DELETING, MANIFEST, explain_write_errors, fsync_directory
+from manifests.layout import CHECKSUMS, DELETING, explain_write_errors, fsync_directory
 from manifests.mirror import newest
 from manifests.publish import latest, number_of, publishing, versions
 from manifests.remote import RemotePath, files_below
 
+MARK = "/.deleting"  # file in a remote version that is being deleted
 FEWEST = 2  # a reader that has just read LATEST may be opening the version before the newest
 
 
@@ -37,20 +38,22 @@ def retain(home: Path, keep: int) -> list[str]:
 def retain_remote(home: RemotePath, keep: int) -> list[str]:
     """The same on a remote store, while nobody publishes into `home`.
 
-    The checksums go first and the manifest last: a deletion that was cut off leaves no version that looks
-    whole, and is ended by the next one. Raises RemoteError when the store cannot be reached or refuses.
+    A mark is put first and deleted last: a deletion that was cut off is ended by the next one. Only whole
+    versions and what bears the mark are touched. Raises RemoteError when the store cannot be reached.
     """
     if not keep:
         return []
     below, named = files_below(home), newest(home)
-    found = [PurePosixPath(n).parent.name for n in below if PurePosixPath(n).match(f"*/{MANIFEST}")]
-    others = [name for name in found if name != named]
-    torn = [name for name in others if f"{name}/{CHECKSUMS}" not in below]
-    surplus = _surplus({name: number_of(home / name) for name in others if name not in torn}, keep)
-    for name in [*torn, *surplus]:
-        files = [n.removeprefix(f"{name}/") for n in below if n.startswith(f"{name}/")]
-        for file in sorted(files, key=lambda n: (n == MANIFEST, n != CHECKSUMS)):
-            (home / name / file).unlink()
+    marked = [name.removesuffix(MARK) for name in below if name.endswith(MARK)]
+    whole = [n.removesuffix(f"/{CHECKSUMS}") for n in below if PurePosixPath(n).match(f"*/{CHECKSUMS}")]
+    numbers = {name: number_of(home / name) for name in whole if name != named and name not in marked}
+    surplus = _surplus(numbers, keep)
+    for name in [*marked, *surplus]:
+        (home / f"{name}{MARK}").write_bytes(b"")
+        files = [n for n in below if n.startswith(f"{name}/") and not n.endswith(MARK)]
+        for file in sorted(files, key=lambda n: not n.endswith(CHECKSUMS)):
+            (home / file).unlink()
+        (home / f"{name}{MARK}").unlink()
     return surplus
 
 
