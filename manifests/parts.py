@@ -1,13 +1,17 @@
 """Parts: which rows of which shards are published, in which order, with what the gates measured."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,15 @@ class Part:
 def part_of(shard: Path | Part) -> Part:
     """A whole shard as a part."""
     return shard if isinstance(shard, Part) else Part(shard)
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made by a thread while the one before it is used: Arrow reads and hashes unlocked."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def batches(part: Part, columns: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:

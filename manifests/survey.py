@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.layout import SPLITS
-from manifests.parts import Part, batches, part_of
+from manifests.parts import Part, ahead, batches, part_of
 from manifests.schema import COLUMNS, SCHEMA_VERSION, WRITTEN, SchemaError, check_shard, parameter_fields
 
 GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
@@ -96,11 +96,11 @@ def survey(shards: Sequence[Path | Part], recipe_digest: str) -> Survey:
 
     parameters = parameter_fields(schemas())
     counts, digest = _Counts(), hashlib.sha256(f"{SCHEMA_VERSION} {recipe_digest}".encode())
-    for part in map(part_of, shards):
-        for table in read(part, shard_fields(parameters)):
-            _hash(digest, table)
-            for key, count in _runs(table):
-                counts.add(part.path, key, count)
+    fields = shard_fields(parameters)
+    for path, table in ahead((p.path, t) for p in map(part_of, shards) for t in read(p, fields)):
+        _hash(digest, table)
+        for key, count in _runs(table):
+            counts.add(path, key, count)
     if not counts.seen:
         raise ShardError("there are no images to publish: every shard is empty")
     return Survey(parameters, digest.hexdigest(), counts.rows, counts.identities, image_bytes)

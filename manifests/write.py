@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from manifests.layout import DATA, IDENTITIES, MANIFEST
 from manifests.number import Numbering, Run
-from manifests.parts import Part, part_of
+from manifests.parts import Part, ahead, part_of
 from manifests.schema import (
     DICTIONARY,
     IDENTITY_ONLY,
@@ -48,10 +48,17 @@ def write_tables(
     fields = [*shard_fields(survey.parameters), pa.field(IMAGE_COLUMN.name, IMAGE_COLUMN.type)]
     (folder / DATA).mkdir()
     with _VersionWriter(folder, survey, constants, metadata) as version:
-        for shard in shards:
-            for table in read(shard, fields, survey.batch_rows):
-                _check_images(part_of(shard).path, table)
-                version.add(table)
+        for table in ahead(_checked(shards, fields, survey.batch_rows)):
+            version.add(table)
+
+
+def _checked(
+    shards: Sequence[Path | Part], fields: Sequence[pa.Field], batch_rows: int
+) -> Iterator[pa.Table]:
+    for shard in shards:
+        for table in read(shard, fields, batch_rows):
+            _check_images(part_of(shard).path, table)
+            yield table
 
 
 def _check_images(shard: Path, table: pa.Table) -> None:

@@ -14,7 +14,6 @@ from manifests.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.engine import PARAMETERS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
-from tasks.extend import check_kept
 from tasks.judge import Judged
 from tasks.judge_rejects import publishable
 from tasks.release import check_release
@@ -45,6 +44,8 @@ def publish_dataset(
 
     def finish(folder: Path) -> None:
         if keeps:
+            from tasks.extend import check_kept  # loads every engine: two seconds and 170 MiB
+
             check_kept(keeps, folder)
         write_pictures_and_report(folder, recipe, stages)
 
