@@ -36,8 +36,8 @@ def announce(recipe: Recipe, version: Path) -> None:
             "dataset": str(home),
             "version": version.name,
             "content": dataset.metadata["content"],
-            "images": dataset.rows(["label"]).num_rows,
-            "identities": dataset.identities().num_rows,
+            "images": dataset.image_count,
+            "identities": dataset.identity_count,
         },
     )
 

@@ -33,9 +33,21 @@ class Dataset:
             parquet_source(self.path / MANIFEST), columns=columns and list(columns), partitioning=None
         )
 
-    def identities(self) -> pa.Table:
-        """One row an identity with its parameters, in label order."""
-        return pq.read_table(parquet_source(self.path / IDENTITIES), partitioning=None)
+    def identities(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row an identity with its parameters, in label order; all parameters take some 20 KB a row."""
+        return pq.read_table(
+            parquet_source(self.path / IDENTITIES), columns=columns and list(columns), partitioning=None
+        )
+
+    @property
+    def image_count(self) -> int:
+        """Rows of the manifest, without reading them."""
+        return int(pq.read_metadata(parquet_source(self.path / MANIFEST)).num_rows)
+
+    @property
+    def identity_count(self) -> int:
+        """Rows of identities.parquet, without reading them."""
+        return int(pq.read_metadata(parquet_source(self.path / IDENTITIES)).num_rows)
 
     def images(self, rows: pa.Table) -> Iterator[bytes]:
         """The encoded images of manifest rows, in their order; reads only the row groups that hold them.

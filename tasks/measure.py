@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from manifests.layout import IDENTITIES, MANIFEST
 from manifests.read import Dataset
 from palm_models.diversity import NEIGHBOURS, coverage, vendi
 from palm_models.encoder import CONFIG, Encoder
@@ -62,12 +60,13 @@ def _digest(weights: Path) -> str:
 
 
 def _sizes(dataset: Dataset, sampled: Sampled) -> dict[str, Any]:
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
-        images = file.metadata.num_rows
-    with pq.ParquetFile(dataset.path / IDENTITIES) as file:
-        identities = file.metadata.num_rows
-    sizes = {"images": len(sampled.rows), "identities": len(set(sampled.labels.tolist()))}
-    return {**sizes, "of_images": images, "of_identities": identities, "view": sampled.rows[0]["view"]}
+    return {
+        "images": len(sampled.rows),
+        "identities": len(set(sampled.labels.tolist())),
+        "of_images": dataset.image_count,
+        "of_identities": dataset.identity_count,
+        "view": sampled.rows[0]["view"],
+    }
 
 
 def _compared(vectors: Vectors, labels: NDArray[np.int64], seed: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import tomli_w
 
 from manifests.card import CardFacts
-from manifests.layout import CONTACT_SHEET, MANIFEST, RECIPE, REPORT
+from manifests.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish import publish
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import load
@@ -45,7 +45,7 @@ def merge(
     call resumes what was cut off. Raises MergeError, PublishError, ShardError (a subject in two splits).
     """
     sources = arrange(datasets, drop_duplicates)
-    total = sum(dataset.identities()["images"].to_numpy().sum() for dataset in datasets)
+    total = sum(dataset.identities(["images"])["images"].to_numpy().sum() for dataset in datasets)
     fields, shards, done = _fields([source.dataset for source in sources]), [], 0
     for source in sources:
 
@@ -98,9 +98,7 @@ def _fields(datasets: Sequence[Dataset]) -> list[pa.Field]:
     """Every column that a source's rows may have, with a type that holds all of theirs."""
     fixed = [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN]
     known = {c.name for c in COLUMNS}
-    tables = [
-        schema for d in datasets for schema in (pq.read_schema(d.path / MANIFEST), d.identities().schema)
-    ]
+    tables = [pq.read_schema(d.path / name) for d in datasets for name in (MANIFEST, IDENTITIES)]
     parameters = [
         pa.schema([f for f in s if f.name.startswith(PARAMETER_PREFIXES) and f.name not in known])
         for s in tables

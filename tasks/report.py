@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from manifests.layout import CONTACT_SHEET, IDENTITIES, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
+from manifests.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import Recipe
 from tasks import page, shown
@@ -120,7 +119,7 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
         identities=material.identities,
         views=list(dict.fromkeys(i.view for i in material.identities)),
         first_rows=FIRST_ROWS,
-        identity_count=pq.read_metadata(dataset.path / IDENTITIES).num_rows,
+        identity_count=dataset.identity_count,
         real=real,
         withheld=material.of_people and not photographs,
         private=private,

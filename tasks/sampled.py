@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.images import decode
-from manifests.layout import IDENTITIES, MANIFEST
+from manifests.layout import MANIFEST
 from manifests.read import Dataset
 from palm_models.frame import View, frame_matrix
 from palm_models.pyramid import Pyramid
@@ -39,8 +39,7 @@ class Sampled:
 
 def sample(dataset: Dataset, seed: int, images: int = IMAGES) -> Sampled:
     """The first captures of identities drawn by seed: none augmented, of view palm where there is one."""
-    with pq.ParquetFile(dataset.path / IDENTITIES) as file:
-        total = file.metadata.num_rows
+    total = dataset.identity_count
     views = counts(dataset, "view")
     view: View = "palm" if "palm" in views else "hand"
     plain = counts(dataset, "augmented")["False"] / (total * len(views))

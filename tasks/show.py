@@ -87,7 +87,7 @@ def _facts(dataset: Dataset) -> dict[str, str]:
 
 def sheet(dataset: Dataset) -> bytes:
     """The first identities with their first captures, a row a view, as a PNG file."""
-    first = dataset.identities()["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
+    first = dataset.identities(["identity_id"])["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
     chosen = [("identity_id", "in", first), ("augmented", "==", False)]
     table = pq.read_table(dataset.path / MANIFEST, filters=chosen, partitioning=None)
     rows = table.to_pylist()
