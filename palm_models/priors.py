@@ -60,10 +60,10 @@ IDENTITY: dict[str, Prior] = {
 # What one act of photographing adds. Pixels are those of a 128 × 128 view.
 CAPTURE: dict[str, Prior] = {
     # pose
-    "rotation": normal("turn of the view against the true frame, degrees", 0.0, 2.5, -18.0, 18.0),
-    "scale": normal("size of the hand in the view, as a factor", 1.0, 0.03, 0.82, 1.2),
-    "shift_x": normal("shift of the view, as a share of its side", 0.0, 0.02, -0.12, 0.12),
-    "shift_y": normal("shift of the view, as a share of its side", 0.0, 0.02, -0.12, 0.12),
+    "rotation": normal("turn of the view against the true frame, degrees", 0.0, 4.0, -18.0, 18.0),
+    "scale": normal("size of the hand in the view, as a factor", 1.0, 0.045, 0.82, 1.2),
+    "shift_x": normal("shift of the view, as a share of its side", 0.0, 0.035, -0.12, 0.12),
+    "shift_y": normal("shift of the view, as a share of its side", 0.0, 0.035, -0.12, 0.12),
     "tilt_x": normal("tilt about the horizontal axis, degrees", 0.0, 4.0, -30.0, 30.0),
     "tilt_y": normal("tilt about the vertical axis, degrees", 0.0, 4.0, -30.0, 30.0),
     "spread": normal("finger spread added to the resting hand, degrees", 0.0, 5.0, -10.0, 14.0),
@@ -82,7 +82,7 @@ CAPTURE: dict[str, Prior] = {
     "light_azimuth": uniform("where the light comes from, degrees clockwise from above", 0.0, 360.0),
     "light_elevation": normal("height of the light over the palm, degrees", 50.0, 14.0, 18.0, 88.0),
     "ambient": uniform("share of light without direction", 0.5, 0.9),
-    "unevenness": lognormal("fall-off of light over the palm", 0.10, 0.55, 0.0, 0.6),
+    "unevenness": lognormal("fall-off of light over the palm", 0.16, 0.55, 0.0, 0.6),
     "warmth": normal("colour of the light: negative blue, positive yellow", 0.0, 0.35, -1.0, 1.0),
     "tint": normal("colour of the light: negative green, positive magenta", 0.0, 0.25, -1.0, 1.0),
     "infrared": chance("taken in near infrared light: grey, with veins", 0.06),
