@@ -2,16 +2,13 @@
 
 import argparse
 import logging
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.gates import template
+from bench.gates import templates
 from bench.utility import eer, scores, tar
 from manifests.recipe import parse as parse_recipe
 from palm_models.encoder import Encoder, EncoderConfig, Training
@@ -53,10 +50,7 @@ def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
 
 def distinct(asked: argparse.Namespace) -> None:
     """Similarity of each identity's nearest other one, by the templates that the gate of twins compares."""
-    halves = np.array_split(np.arange(FIRST_UNSEEN, FIRST_UNSEEN + asked.identities), 2)
-    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        vectors = np.concatenate(list(pool.map(templates, [asked.weights] * 2, halves)))
-    nearest = neighbours(vectors)
+    nearest = neighbours(templates(range(FIRST_UNSEEN, FIRST_UNSEEN + asked.identities), asked.weights))
     threshold = thresholds(parse_recipe({"name": "encoder"}), asked.weights).twins
     print(
         f"{len(nearest)} identities: similarity of the nearest other identity, twins from {threshold:.4f} on"
@@ -67,14 +61,6 @@ def distinct(asked: argparse.Namespace) -> None:
     counts, edges = np.histogram(nearest, bins=20)
     for count, low in zip(counts, edges, strict=False):
         print(f"  {low:.3f} {'#' * int(60 * count / counts.max())} {count}")
-
-
-def templates(weights: Path, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Templates (n, dim) of identities."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    encoder, recipe = Encoder.load(weights), parse_recipe({"name": "encoder"})
-    return np.stack([template(encoder, recipe, int(number)) for number in numbers])
 
 
 def neighbours(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

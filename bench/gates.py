@@ -4,10 +4,13 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import torch
@@ -55,7 +58,7 @@ def main() -> None:
         "--aligned", type=Path, help="aligned.parquet of the photographs; else the old leakage stays"
     )
     parser.add_argument("--identities", type=int, default=200, help="rendered ones; a fifth of it diffused")
-    parser.add_argument("--templates", type=int, default=3000, help="identities compared as twins")
+    parser.add_argument("--templates", type=int, default=10_000, help="identities compared as twins")
     parser.add_argument(
         "--gates", nargs="+", choices=GATES, default=GATES, help="the others stay as they are"
     )
@@ -70,10 +73,10 @@ def calibrate(asked: argparse.Namespace) -> None:
     stored = json.loads((WEIGHTS / CALIBRATION).read_text()) if (WEIGHTS / CALIBRATION).is_file() else {}
     shown = {view: list(clean(view, asked.identities)) for view in VIEWS}
     count = asked.templates if {"identity", "twins"} & set(asked.gates) else 0
-    templates = np.array([template(encoder, recipe(), i) for i in range(FIRST, FIRST + count)])
+    known = templates(range(FIRST, FIRST + count), WEIGHTS)
     parts: dict[str, Callable[[], Any]] = {
-        "identity": lambda: {view: identity(encoder, shown[view], templates, view) for view in VIEWS},
-        "twins": lambda: twins(encoder, templates),
+        "identity": lambda: {view: identity(encoder, shown[view], known, view) for view in VIEWS},
+        "twins": lambda: twins(encoder, known),
         "quality": lambda: {view: quality(shown[view], view) for view in VIEWS},
         "hand": lambda: hand(shown["hand"]),
         "leakage": lambda: leakage(encoder, asked.aligned, shown) if asked.aligned else stored["leakage"],
@@ -115,6 +118,21 @@ def draw(engine: Engine, index: int, captures: int, view: View) -> list[Drawing]
 def template(encoder: Encoder, plan: Recipe, index: int) -> Floats:
     """What the captures of an identity are compared with."""
     return unit(encoder.embed(references(plan, planned_identity(plan, index))).sum(axis=0))
+
+
+def templates(numbers: Sequence[int], weights: Path) -> Floats:
+    """Templates (n, dim) of identities, made by two processes."""
+    halves = np.array_split(np.asarray(numbers, np.int64), 2)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        return np.concatenate(list(pool.map(_templates, [weights] * 2, halves)))
+
+
+def _templates(weights: Path, numbers: NDArray[np.int64]) -> Floats:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    encoder = Encoder.load(weights)
+    made = [template(encoder, recipe(), int(number)) for number in numbers]
+    return np.array(made, np.float32).reshape(len(made), encoder.config.dim)
 
 
 def palms(shown: Sequence[Shown], view: View) -> list[NDArray[np.uint8]]:
