@@ -1,6 +1,6 @@
 """Two Dask worker processes beside one: images a second of the renderer, in turns, and equal bytes.
 
-Run: python -m bench.scale_out [--identities 48] [--captures 10] [--rounds 3] [--size 128]
+Run: python -m bench.scale_out [--identities 96] [--captures 10] [--rounds 3] [--size 128]
 """
 
 import argparse
@@ -61,7 +61,7 @@ def draw(recipe: Recipe, work: Path) -> tuple[float, str]:
 def main() -> None:
     """Rounds of one and of two workers in turn; the first of each warms up: workers load their engine."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--identities", type=int, default=48)
+    parser.add_argument("--identities", type=int, default=96)
     parser.add_argument("--captures", type=int, default=10)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
