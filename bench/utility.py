@@ -4,7 +4,9 @@ import argparse
 import io
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,10 +26,12 @@ Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
 SIZE, MARGIN, RAW = 128, 1.5, 320  # px; what is cut around view `palm` for the test sets, and its px
 
 
-def training_set(name: str, identities: int, captures: int) -> tuple[Pictures, Labels]:
+def training_set(
+    name: str, identities: int, captures: int, controls: Mapping[str, Any] | None = None
+) -> tuple[Pictures, Labels]:
     """`engine:renderer`, `bezier`, `polynomial`, an .npz with x and y, or a dataset folder with shards."""
     if name == "engine:renderer":
-        return rendered(identities, captures)
+        return rendered(identities, captures, controls=controls)
     if name in creases.KINDS:
         return creases.build(name, identities, captures)
     if name.endswith(".npz"):
@@ -40,12 +44,14 @@ def training_set(name: str, identities: int, captures: int) -> tuple[Pictures, L
     return to_grey(pictures, SIZE), rows["label"].to_numpy(np.int64)
 
 
-def rendered(identities: int, captures: int, seed: int = 3) -> tuple[Pictures, Labels]:
-    """Palms of the renderer engine: both hands of identities/2 subjects."""
+def rendered(
+    identities: int, captures: int, seed: int = 3, controls: Mapping[str, Any] | None = None
+) -> tuple[Pictures, Labels]:
+    """Palms of the renderer engine: both hands of identities/2 subjects, captures under `controls`."""
     engine, pictures = RendererEngine(), []
     for k in range(identities):
         hand = "right" if k % 2 else "left"
-        shots = [make_capture(seed, k // 2, hand, c) for c in range(captures)]
+        shots = [make_capture(seed, k // 2, hand, c, controls) for c in range(captures)]
         drawings = engine.draw(make_identity(seed, k // 2, hand), shots, "palm", SIZE)
         pictures += [d.image for d in drawings]
     return to_grey(np.stack(pictures), SIZE), np.repeat(np.arange(identities), captures)
@@ -114,6 +120,9 @@ def main() -> None:
     parser.add_argument("--phone", type=Path, help="the same of ../shared/data/phone-palms")
     parser.add_argument("--identities", type=int, default=400)
     parser.add_argument("--captures", type=int, default=10)
+    parser.add_argument(
+        "--capture", type=json.loads, help="JSON: controls of the captures of engine:renderer"
+    )
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--width", type=int, default=16)
@@ -130,7 +139,7 @@ def main() -> None:
         genuine, impostor = scores(np.zeros((len(pictures), 1), np.float32), labels)
         print(f"{name}: {len(pictures)} pictures, {len(genuine)} genuine and {len(impostor)} impostor pairs")
     for name in args.sets:
-        pictures, labels = training_set(name, args.identities, args.captures)
+        pictures, labels = training_set(name, args.identities, args.captures, args.capture)
         for augmented in (True, False):
             for seed in range(args.seeds):
                 start = time.perf_counter()
