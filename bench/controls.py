@@ -1,0 +1,122 @@
+"""Whether controls hold in the pictures: skin tone, scars, rings and handedness, for both engines.
+
+Run: python -m bench.controls [--identities 20]
+"""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palm_models.capture import make_capture
+from palm_models.diffusion import DiffusionEngine
+from palm_models.engine import Drawing, Engine
+from palm_models.frame import View
+from palm_models.hand_model import hand_model
+from palm_models.identity import HANDS, Identity, make_identity
+from palm_models.landmarks import HandFinder
+from palm_models.renderer import RendererEngine
+from palm_models.skin import linear_to_lab, tone_to_lab, typology_angle
+from tasks.unchanged import WEIGHTS
+
+TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, degrees
+# One white light on the whole palm, and a camera that changes no colours.
+NEUTRAL: Mapping[str, Any] = {
+    "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0,
+    "jpeg": 100.0, "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85, "light_elevation": 80.0,
+    "sharpening": 0.0, "metering": 0.0, "ring": False, "bracelet": "none", "sleeve": False,
+}  # fmt: skip
+SEED, SEEN = 21, 8  # grey levels by which a pixel must change to be seen
+
+
+def drawn(
+    engine: Engine, identity: Identity, view: View, controls: Mapping[str, Any], capture: int = 0
+) -> Drawing:
+    """One picture, 128 px."""
+    shot = make_capture(SEED, identity.subject, identity.hand, capture, controls)
+    return engine.draw(identity, [shot], view, 128)[0]
+
+
+def identities(count: int, **traits: Any) -> list[Identity]:
+    """Left and right hands by turns."""
+    return [make_identity(SEED, k, HANDS[k % 2], traits) for k in range(count)]
+
+
+def lab(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """CIELAB of a picture's median colour."""
+    encoded = np.median(picture.reshape(-1, 3), axis=0) / 255
+    return linear_to_lab(np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4))
+
+
+def skin(engine: Engine, count: int) -> str:
+    """Colour difference to the tone asked for (CIE 1976), and the order of the tones under any light."""
+    apart, ordered = [], []
+    for tone in TONES:
+        for identity in identities(count, skin_tone=tone):
+            found = lab(drawn(engine, identity, "palm", NEUTRAL).image)
+            apart.append(np.linalg.norm(found - tone_to_lab(tone, identity.redness)))
+    for k in range(count):
+        angles = [
+            typology_angle(
+                lab(drawn(engine, identities(k + 1, skin_tone=t)[k], "palm", {"metering": 0.0}).image)
+            )
+            for t in TONES
+        ]
+        ordered.append((np.diff(angles) > 0).mean())
+    return (
+        f"skin tone: ΔE mean {np.mean(apart):.1f}, 95 % below {np.quantile(apart, 0.95):.1f}, "
+        f"most {max(apart):.1f}; in any light {np.mean(ordered):.0%} of neighbouring tones in order"
+    )
+
+
+def scars(engine: Engine, count: int) -> str:
+    """Share of scars that change their place in the picture."""
+    seen = []
+    for identity in identities(count, scars=1, moles=0):
+        clean = replace(identity, marks=tuple(m for m in identity.marks if m.kind != "scar"))
+        pair = [drawn(engine, i, "palm", NEUTRAL).image.astype(int) for i in (identity, clean)]
+        changed = (np.abs(pair[0] - pair[1]).max(axis=2) > SEEN).sum()
+        recorded = identity.scalars()["scars"] == 1 and any(m.kind == "scar" for m in identity.marks)
+        seen.append(recorded and changed > 30)
+    return f"scars: {sum(seen)} of {count} recorded and seen"
+
+
+def rings(engine: Engine, count: int) -> str:
+    """Share of rings that are seen on the finger that wears them."""
+    seen = []
+    for identity in identities(count):
+        bare, worn = (
+            drawn(engine, identity, "hand", {**NEUTRAL, "ring": r, "ring_finger": "ring"})
+            for r in (False, True)
+        )
+        y, x = np.nonzero(np.abs(bare.image.astype(int) - worn.image).max(axis=2) > 25)
+        reach = np.linalg.norm(worn.landmarks[5] - worn.landmarks[17])
+        place = worn.landmarks[[13, 14]].mean(axis=0)
+        seen.append(len(x) > 5 and np.hypot(*(place - (np.median(x), np.median(y)))) < 0.3 * reach)
+    return f"rings: {sum(seen)} of {count} seen in place"
+
+
+def hands(engine: Engine, count: int) -> str:
+    """Handedness as MediaPipe's network reads it from the pictures."""
+    finder, named, found = HandFinder(hand_model()), 0, 0
+    for identity in identities(count):
+        for hand in finder.find(drawn(engine, identity, "hand", {"infrared": False}).image)[:1]:
+            found, named = found + 1, named + (hand.hand == identity.hand)
+    return f"hands: {found} of {count} found, {named} of them rightly named"
+
+
+def main() -> None:
+    """Print what holds for each engine."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--identities", type=int, default=20)
+    count = parser.parse_args().identities
+    for engine in (RendererEngine(), DiffusionEngine(WEIGHTS)):
+        for part in (skin, scars, rings, hands):
+            print(f"{engine.name}: {part(engine, count)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
