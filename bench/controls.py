@@ -26,8 +26,8 @@ TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, deg
 # One white light on the whole palm, and a camera that changes no colours.
 NEUTRAL: Mapping[str, Any] = {
     "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0,
-    "jpeg": 100.0, "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85, "light_elevation": 80.0,
-    "sharpening": 0.0, "metering": 0.0, "ring": False, "bracelet": "none", "sleeve": False,
+    "jpeg": 100.0, "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85,
+    "light_elevation": 80.0, "sharpening": 0.0, "metering": 0.0, "ring": False, "bracelet": "none", "sleeve": False,
 }  # fmt: skip
 SEED, SEEN = 21, 8  # grey levels by which a pixel must change to be seen
 
