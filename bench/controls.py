@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from palm_models.capture import make_capture
 from palm_models.diffusion import DiffusionEngine
 from palm_models.engine import Drawing, Engine
-from palm_models.frame import View
+from palm_models.frame import View, palm_width
 from palm_models.hand_model import hand_model
 from palm_models.identity import HANDS, Identity, make_identity
 from palm_models.landmarks import HandFinder
@@ -27,7 +27,8 @@ TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, deg
 NEUTRAL: Mapping[str, Any] = {
     "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0,
     "jpeg": 100.0, "unevenness": 0.0, "infrared": False, "flush": 0.0, "ambient": 0.85,
-    "light_elevation": 80.0, "sharpening": 0.0, "metering": 0.0, "ring": False, "bracelet": "none", "sleeve": False,
+    "light_elevation": 80.0, "sharpening": 0.0, "metering": 0.0,
+    "ring": False, "bracelet": "none", "sleeve": False,
 }  # fmt: skip
 SEED, SEEN = 21, 8  # grey levels by which a pixel must change to be seen
 
@@ -100,12 +101,15 @@ def rings(engine: Engine, count: int) -> str:
 
 
 def hands(engine: Engine, count: int) -> str:
-    """Handedness as MediaPipe's network reads it from the pictures."""
+    """Handedness as MediaPipe's network reads it, where it finds the hand and not something in the clutter."""
     finder, named, found = HandFinder(hand_model()), 0, 0
     for identity in identities(count):
-        for hand in finder.find(drawn(engine, identity, "hand", {"infrared": False}).image)[:1]:
-            found, named = found + 1, named + (hand.hand == identity.hand)
-    return f"hands: {found} of {count} found, {named} of them rightly named"
+        picture = drawn(engine, identity, "hand", {"infrared": False})
+        for hand in finder.find(picture.image)[:1]:
+            apart = np.linalg.norm(hand.landmarks - picture.landmarks, axis=1).mean()
+            if apart < 0.2 * palm_width(picture.landmarks):
+                found, named = found + 1, named + (hand.hand == identity.hand)
+    return f"hands: {found} of {count} found in their place, {named} of them rightly named"
 
 
 def main() -> None:
