@@ -101,7 +101,7 @@ def rings(engine: Engine, count: int) -> str:
 
 
 def hands(engine: Engine, count: int) -> str:
-    """Handedness as MediaPipe's network reads it, where it finds the hand and not something in the clutter."""
+    """Handedness as MediaPipe's network reads it, where it finds the hand itself, not clutter."""
     finder, named, found = HandFinder(hand_model()), 0, 0
     for identity in identities(count):
         picture = drawn(engine, identity, "hand", {"infrared": False})
