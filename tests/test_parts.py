@@ -1,12 +1,15 @@
 """Parts publish chosen rows in a chosen order, with what the gates measured, and nothing else."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.parts import Part, batches
+from manifests.parts import Part, ahead, batches
 from manifests.read import open_dataset
 from manifests.verify import verify
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
@@ -54,3 +57,21 @@ def test_any_rows_of_any_row_groups_come_back_in_order(tmp_path_factory, rows, g
     tables = list(batches(Part(file, np.array(wanted, np.int64), scores), ["n", "quality"], batch))
     assert [n for t in tables for n in t["n"].to_pylist()] == wanted
     assert [n for t in tables for n in t["quality"].to_pylist()] == wanted
+
+
+def test_ahead_makes_one_more_and_passes_on_what_goes_wrong() -> None:
+    made: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(3):
+            made.append(number)
+            yield number
+        raise OSError("torn")
+
+    items = ahead(numbers())
+    assert next(items) == 0
+    assert next(items) == 1 and 1 in made
+    assert next(items) == 2
+    with pytest.raises(OSError, match="torn"):
+        next(items)
+    assert list(ahead(iter(()))) == []
