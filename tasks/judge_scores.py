@@ -33,6 +33,10 @@ from tasks.work import Stage
 REFERENCES = 4  # pictures of an identity that its captures are compared with
 FIRST_REFERENCE = 1_000_000  # their capture numbers begin here, far above those of any dataset
 REFERENCE_SIDE = 128  # px
+# Seen straight on, in visible light: then what sets two references of an identity apart is small.
+STRAIGHT = {
+    "rotation": 0.0, "scale": 1.0, "shift_x": 0.0, "shift_y": 0.0, "tilt_x": 0.0, "tilt_y": 0.0, "infrared": False,
+}  # fmt: skip
 FINDER_ATTEMPTS = 3  # tries to find a hand that is not where it was asked for
 CLOSE = 0.2  # palm widths: a hand read this near to where it was asked for is there
 COLUMNS = ("sample_id", "identity_id", "capture", "view", "augmented", "sha256", "landmarks", "image")
@@ -132,10 +136,10 @@ def fingerprint(picture: NDArray[np.uint8]) -> bytes:
 
 
 def references(recipe: Recipe, planned: PlannedIdentity) -> NDArray[np.uint8]:
-    """The identity as the renderer shows it in captures of no dataset, (REFERENCES, 128, 128, 3)."""
+    """The identity seen straight on by the renderer in captures of no dataset, (REFERENCES, 128, 128, 3)."""
     identity = make_identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
     numbers = range(FIRST_REFERENCE, FIRST_REFERENCE + REFERENCES)
-    captures = [make_capture(recipe.seed, planned.subject, planned.hand, n) for n in numbers]
+    captures = [make_capture(recipe.seed, planned.subject, planned.hand, n, STRAIGHT) for n in numbers]
     return np.stack([d.image for d in RendererEngine().draw(identity, captures, "palm", REFERENCE_SIDE)])
 
 
