@@ -35,7 +35,8 @@ FIRST_REFERENCE = 1_000_000  # their capture numbers begin here, far above those
 REFERENCE_SIDE = 128  # px
 # Seen straight on, in visible light: then what sets two references of an identity apart is small.
 STRAIGHT = {
-    "rotation": 0.0, "scale": 1.0, "shift_x": 0.0, "shift_y": 0.0, "tilt_x": 0.0, "tilt_y": 0.0, "infrared": False,
+    "rotation": 0.0, "scale": 1.0, "shift_x": 0.0, "shift_y": 0.0, "tilt_x": 0.0, "tilt_y": 0.0,
+    "infrared": False,
 }  # fmt: skip
 FINDER_ATTEMPTS = 3  # tries to find a hand that is not where it was asked for
 CLOSE = 0.2  # palm widths: a hand read this near to where it was asked for is there
