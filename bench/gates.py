@@ -46,6 +46,9 @@ HELD = 0.95  # share of held-out real palms that lie farther from all others tha
 # a share of a lower bound; of an upper one in its own unit.
 ROOM = {"sharpness": 0.1, "contrast": 0.2, "exposure": 0.1, "clipped": 0.05, "noise": 3.0}
 LIKENESS_ROOM = 0.03
+LIKENESS_MISS = (
+    0.005  # the few worst of a thousand captures show next to nothing: no threshold for their sake
+)
 NEAR_COPY = 0.95  # two photographs as similar as this are taken for one
 Floats = NDArray[np.float32]
 
@@ -147,7 +150,7 @@ def identity(encoder: Encoder, shown: Sequence[Shown], templates: Floats, view: 
     own = near[np.arange(len(near)), places]
     near[np.arange(len(near)), places] = np.nan
     strange = near[np.isfinite(near)]
-    value = min(np.quantile(strange, 1 - FALSE_MATCH), np.quantile(own, MISS) - LIKENESS_ROOM)
+    value = min(np.quantile(strange, 1 - FALSE_MATCH), np.quantile(own, LIKENESS_MISS) - LIKENESS_ROOM)
     return {
         "threshold": round(float(value), 4),
         "genuine": quantiles(own),
