@@ -46,9 +46,7 @@ HELD = 0.95  # share of held-out real palms that lie farther from all others tha
 # a share of a lower bound; of an upper one in its own unit.
 ROOM = {"sharpness": 0.1, "contrast": 0.2, "exposure": 0.1, "clipped": 0.05, "noise": 3.0}
 LIKENESS_ROOM = 0.03
-LIKENESS_MISS = (
-    0.005  # the few worst of a thousand captures show next to nothing: no threshold for their sake
-)
+LIKENESS_MISS = 0.005  # share of clean pictures below it: the worst few show next to nothing
 NEAR_COPY = 0.95  # two photographs as similar as this are taken for one
 Floats = NDArray[np.float32]
 
