@@ -20,7 +20,7 @@ from manifests.baselines import Ddpm, Wgan
 from palm_models import realism
 from palm_models.capture import make_capture
 from palm_models.diversity import vendi
-from palm_models.encoder import Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.engine import Engine
 from palm_models.identity import HANDS, make_identity
 from palm_models.scores import compare, d_prime
@@ -163,8 +163,8 @@ def measure(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
     row["vendi"] = vendi(vectors[:: sizes.captures])
     row["identities"] = sizes.identities
     tests = realsets.build(cut(given.real)[0][: sizes.palms], MARGIN, captures=3)
-    for how, augmented in (("with", True), ("without", False)):
-        plan = Training(steps=sizes.steps, augment=augmented)
+    for how, augment in (("with", Augmentation()), ("without", None)):
+        plan = Training(steps=sizes.steps, augment=augment)
         learned = train(to_grey(made, SIZE), labels, plan, EncoderConfig(width=sizes.width))
         row[f"eer_{how}"], row[f"tar_{how}"] = examine(learned, tests)["mean"]
     return {"name": name, **row}

@@ -5,6 +5,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 
 from bench import creases, realsets
 from palm_models.capture import make_capture
-from palm_models.encoder import Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.frame import frame_matrix
 from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine
@@ -102,6 +103,15 @@ def tar(genuine: NDArray[np.float32], impostor: NDArray[np.float32], far: float)
     return float(100 * (genuine > np.partition(impostor, -allowed)[-allowed]).mean())
 
 
+def augmentation(parts: str) -> Augmentation | None:
+    """`all`, `none`, or the parts of Augmentation that are left, like `shift,turn`."""
+    if parts == "none":
+        return None
+    whole = asdict(Augmentation())
+    kept = whole if parts == "all" else {name: whole[name] for name in parts.split(",")}
+    return Augmentation(**{name: kept.get(name, 0.0) for name in whole})
+
+
 def examine(encoder: Encoder, tests: dict[str, tuple[Pictures, Labels]]) -> dict[str, tuple[float, float]]:
     """EER and TAR@FAR=1e-3 (`phone`, of few pairs: 1e-2) of each test set, and their mean without `phone`."""
     out = {}
@@ -123,6 +133,7 @@ def main() -> None:
     parser.add_argument(
         "--capture", type=json.loads, help="JSON: controls of the captures of engine:renderer"
     )
+    parser.add_argument("--augment", nargs="+", default=["all", "none"], help=augmentation.__doc__)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--width", type=int, default=16)
@@ -140,15 +151,14 @@ def main() -> None:
         print(f"{name}: {len(pictures)} pictures, {len(genuine)} genuine and {len(impostor)} impostor pairs")
     for name in args.sets:
         pictures, labels = training_set(name, args.identities, args.captures, args.capture)
-        for augmented in (True, False):
+        for parts in args.augment:
             for seed in range(args.seeds):
                 start = time.perf_counter()
-                plan = Training(steps=args.steps, augment=augmented, seed=seed)
+                plan = Training(steps=args.steps, augment=augmentation(parts), seed=seed)
                 result = examine(train(pictures, labels, plan, EncoderConfig(width=args.width)), tests)
                 cells = "  ".join(f"{k} {e:.2f}/{t:.1f}" for k, (e, t) in result.items())
-                how = "with" if augmented else "without"
-                print(f"{name} {how} seed {seed} {time.perf_counter() - start:.0f} s  {cells}", flush=True)
-                print(json.dumps({"set": name, "augmented": augmented, "seed": seed, **result}))
+                print(f"{name} augment {parts} seed {seed} {time.perf_counter() - start:.0f} s  {cells}")
+                print(json.dumps({"set": name, "augment": parts, "seed": seed, **result}), flush=True)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,23 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """How far a recogniser's augmentation goes, uniformly up to each figure; 0 leaves a part out."""
+
+    shift: float = 0.1  # of the side
+    turn: float = 0.15  # radians
+    zoom: float = 0.12
+    stretch: float = 0.05
+    bend: float = 0.035  # of half the side, at 5 x 5 points
+    focus: float = 1.0  # 1: a blur over 5 px, and sharpened by 0.8 of what that takes away
+    gain: float = 0.5  # stronger by that, weaker by 0.8 of it
+    gamma: float = 0.7  # added to an exponent of 1; 4/7 of it taken away
+    light: float = 0.15  # sd of a smooth light field, white 1
+    noise: float = 0.05  # sd, white 1
+    holes: float = 0.5  # share of pictures with a square cut out
+
+
+@dataclass(frozen=True)
 class Training:
     """One training budget; the same values and the same pictures give the same weights on one machine."""
 
@@ -38,7 +55,7 @@ class Training:
     weight_decay: float = 5e-2
     margin: float = 0.3  # radians, additive angular margin
     scale: float = 24.0  # of the cosines
-    augment: bool = True
+    augment: Augmentation | None = Augmentation()
     seed: int = 0
 
 
@@ -115,30 +132,33 @@ def _blur(x: Tensor) -> Tensor:
     return x
 
 
-def augment(grey: Tensor, rng: torch.Generator) -> Tensor:
-    """Strong recogniser augmentation of (n, 1, s, s) in [0, 1]: pose, warp, light, focus, noise, holes."""
+def augment(grey: Tensor, rng: torch.Generator, far: Augmentation) -> Tensor:
+    """Recogniser augmentation of (n, 1, s, s) in [0, 1]: pose, warp, focus, light, noise, holes."""
     n, size = len(grey), grey.shape[-1]
 
     def u(low: float, high: float) -> Tensor:
         return torch.rand(n, 1, 1, 1, generator=rng) * (high - low) + low
 
-    angle, zoom, stretch = (v.reshape(n) for v in (u(-0.15, 0.15), u(0.88, 1.12), u(0.95, 1.05)))
-    cos, sin, shift = angle.cos(), angle.sin(), torch.rand(n, 2, generator=rng) * 0.2 - 0.1
+    angle = u(-far.turn, far.turn).reshape(n)
+    zoom, stretch = (u(1 - a, 1 + a).reshape(n) for a in (far.zoom, far.stretch))
+    cos, sin = angle.cos(), angle.sin()
+    shift = torch.rand(n, 2, generator=rng) * 2 * far.shift - far.shift
     rows = [torch.stack([cos * zoom * stretch, -sin * zoom, shift[:, 0]], 1)]
     rows.append(torch.stack([sin * zoom, cos * zoom / stretch, shift[:, 1]], 1))
     grid = F.affine_grid(torch.stack(rows, 1), [n, 1, size, size], align_corners=False)
-    bend = _smooth(torch.randn(n, 2, 5, 5, generator=rng) * u(0.0, 0.035), size)
+    bend = _smooth(torch.randn(n, 2, 5, 5, generator=rng) * u(0.0, far.bend), size)
     out = F.grid_sample(grey, grid + bend.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False)
-    out = torch.lerp(out, _blur(out), u(-0.8, 1.0))
+    out = torch.lerp(out, _blur(out), u(-0.8 * far.focus, far.focus))
     light = _smooth(torch.randn(n, 1, 3, 3, generator=rng), size)
-    out = (out * u(0.6, 1.5) + light * u(0.0, 0.15)).clamp(1e-3, 1).pow(u(0.6, 1.7))
-    out = out + torch.randn(out.shape, generator=rng) * u(0.0, 0.05)
+    out = out * u(1 - 0.8 * far.gain, 1 + far.gain) + light * u(0.0, far.light)
+    out = out.clamp(1e-3, 1).pow(u(1 - 4 / 7 * far.gamma, 1 + far.gamma))
+    out = out + torch.randn(out.shape, generator=rng) * u(0.0, far.noise)
     corner, place = u(0.1, 0.3), torch.rand(n, 2, 1, 1, generator=rng)
     line = torch.linspace(0, 1, size)
     hole = ((line[None, None, :, None] - place[:, :1]).abs() < corner / 2) & (
         (line[None, None, None, :] - place[:, 1:]).abs() < corner / 2
     )
-    return torch.where(hole & (u(0, 1) < 0.5), out.mean((2, 3), keepdim=True), out)
+    return torch.where(hole & (u(0, 1) < far.holes), out.mean((2, 3), keepdim=True), out)
 
 
 def margin_loss(cosine: Tensor, labels: Tensor, margin: float, scale: float) -> Tensor:
@@ -192,7 +212,7 @@ def _fit(
             order = torch.cat([order, torch.randperm(len(grey), generator=rng)])
         take, order = order[: plan.batch], order[plan.batch :]
         x = grey[take][:, None].float() / 255
-        x = augment(x, rng) if plan.augment else x
+        x = augment(x, rng, plan.augment) if plan.augment else x
         features = F.normalize(net(x.contiguous(memory_format=torch.channels_last)))
         margin = plan.margin * min(1.0, 3 * step / plan.steps)  # a full margin from the start can collapse
         loss = margin_loss(features @ F.normalize(centres).T, index[take], margin, plan.scale)

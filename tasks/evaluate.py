@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.layout import LATEST, MANIFEST
-from palm_models.encoder import EncoderConfig, Training, train
+from palm_models.encoder import Augmentation, EncoderConfig, Training, train
 from palm_models.identification import identification
 from palm_models.scores import compare, error_rates
 from tasks.found import SourceError
@@ -110,7 +110,8 @@ def _vectors(job: _Job) -> list[NDArray[np.float32]]:
 
     torch.set_num_threads(1)  # the figures must not depend on the number of threads
     b = job.budget
-    plan = Training(steps=b.steps, batch=b.batch, augment=b.augment, seed=job.seed)
+    augment = Augmentation() if b.augment else None
+    plan = Training(steps=b.steps, batch=b.batch, augment=augment, seed=job.seed)
     classes = np.unique(job.palms.labels, return_inverse=True)[1]
     encoder = train(job.palms.grey, classes, plan, EncoderConfig(size=b.size, width=b.width))
     return [encoder.embed(test) for test in job.tests]

@@ -1,10 +1,22 @@
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from palm_models.capture import make_capture
-from palm_models.encoder import CONFIG, WEIGHTS, Encoder, EncoderConfig, Training, augment, to_grey, train
+from palm_models.encoder import (
+    CONFIG,
+    WEIGHTS,
+    Augmentation,
+    Encoder,
+    EncoderConfig,
+    Training,
+    augment,
+    to_grey,
+    train,
+)
 from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine
 
@@ -26,7 +38,7 @@ def stripes(n: int, captures: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def trained() -> Encoder:
-    return train(*stripes(6, 8, 0), Training(steps=60, batch=16, augment=False), TINY)
+    return train(*stripes(6, 8, 0), Training(steps=60, batch=16, augment=None), TINY)
 
 
 def test_training_separates_identities_it_sees_again(trained: Encoder) -> None:
@@ -72,12 +84,22 @@ def test_saved_weights_give_the_same_vectors_and_are_checked(trained: Encoder, t
 
 
 def test_augmentation_changes_pictures_reproducibly() -> None:
-    import torch
-
     grey = torch.from_numpy(stripes(4, 1, 0)[0])[:, None].float() / 255
-    first, second = (augment(grey, torch.Generator().manual_seed(9)) for _ in range(2))
+    first, second = (augment(grey, torch.Generator().manual_seed(9), Augmentation()) for _ in range(2))
     assert torch.equal(first, second)
     assert (first - grey).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize("part", [f.name for f in fields(Augmentation)])
+def test_each_part_of_the_augmentation_can_be_left_out_or_stand_alone(part: str) -> None:
+    grey = torch.from_numpy(stripes(8, 1, 0)[0])[:, None].float() / 255
+    none = Augmentation(*[0.0] * len(fields(Augmentation)))
+    unchanged, alone = (
+        augment(grey, torch.Generator().manual_seed(9), far)
+        for far in (none, replace(none, **{part: getattr(Augmentation(), part)}))
+    )
+    assert (unchanged - grey).abs().max() < 1e-2
+    assert (alone - unchanged).abs().mean() > 5e-4
 
 
 def test_bad_training_sets_are_refused() -> None:
