@@ -5,12 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.holdout import Pictures, held_out, real_palms
-from manifests.images import decode
-from manifests.read import open_dataset
+from bench.utility import published
 from palm_models.extractor import crease_map
 
 SHIFT = 8  # px that a crease map may be moved to match
@@ -33,7 +31,8 @@ def main() -> None:
     copies = crease_similarity(held, trained) > COPY
     held = held[~copies]
     print(f"{copies.sum()} held-out photographs have a near copy among the training ones and are left out")
-    stored = generated(asked.generated)
+    given = asked.generated
+    stored = np.load(given)["x"] if given.suffix == ".npz" else published(given)[0]
     made = stored[np.linspace(0, len(stored) - 1, min(asked.count, len(stored))).astype(int)]
     print(f"{len(made)} generated, {len(held)} held-out, {len(trained)} training palms")
     compare("crease maps", *(crease_similarity(x, trained) for x in (made, held)))
@@ -43,17 +42,6 @@ def main() -> None:
         encoder = Encoder.load(asked.encoder)
         known = encoder.embed(trained)
         compare("encoder", *((encoder.embed(x) @ known.T).max(axis=1) for x in (made, held)))
-
-
-def generated(path: Path) -> Pictures:
-    """Palms (n, 128, 128, 3) of an .npz file, or those of view palm of a published dataset."""
-    if path.suffix == ".npz":
-        stored: Pictures = np.load(path)["x"]
-        return stored
-    dataset = open_dataset(path)
-    rows = dataset.rows(["sample_id", "shard", "row", "view"])
-    rows = rows.filter(pc.equal(rows["view"], "palm"))
-    return np.stack([decode(image) for image in dataset.images(rows)])
 
 
 def compare(name: str, made: Features, held: Features) -> None:

@@ -1,7 +1,6 @@
 """Proxy of the utility bench: a recogniser trained on a set of palms, tested on real ones shot again."""
 
 import argparse
-import io
 import json
 import time
 from collections.abc import Mapping
@@ -12,11 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from bench import creases, realsets
+from manifests.images import decode
+from manifests.read import open_dataset
 from palm_models.capture import make_capture
 from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.frame import frame_matrix
@@ -30,7 +31,7 @@ SIZE, MARGIN, RAW = 128, 1.5, 320  # px; what is cut around view `palm` for the 
 def training_set(
     name: str, identities: int, captures: int, controls: Mapping[str, Any] | None = None
 ) -> tuple[Pictures, Labels]:
-    """`engine:renderer`, `bezier`, `polynomial`, an .npz with x and y, or a dataset folder with shards."""
+    """`engine:renderer`, `bezier`, `polynomial`, an .npz with x and y, or the folder of a dataset."""
     if name == "engine:renderer":
         return rendered(identities, captures, controls=controls)
     if name in creases.KINDS:
@@ -38,11 +39,16 @@ def training_set(
     if name.endswith(".npz"):
         stored = np.load(name)
         return to_grey(stored["x"], SIZE), stored["y"]
-    tables = [pd.read_parquet(p) for p in sorted(Path(name).rglob("*.parquet")) if "shard" in str(p)]
-    rows = pd.concat(tables) if tables else pd.read_parquet(name)
-    rows = rows[rows["view"] == "palm"] if "view" in rows else rows
-    pictures = np.stack([decode(image, SIZE) for image in rows["image"]])
-    return to_grey(pictures, SIZE), rows["label"].to_numpy(np.int64)
+    pictures, labels = published(Path(name))
+    return to_grey(pictures, SIZE), labels
+
+
+def published(path: Path) -> tuple[Pictures, Labels]:
+    """View palm of a published dataset as RGB (n, s, s, 3), with its labels."""
+    dataset = open_dataset(path)
+    rows = dataset.rows(["sample_id", "shard", "row", "view", "label"])
+    rows = rows.filter(pc.equal(rows["view"], "palm"))
+    return np.stack([decode(image) for image in dataset.images(rows)]), rows["label"].to_numpy()
 
 
 def rendered(
@@ -58,12 +64,6 @@ def rendered(
     return to_grey(np.stack(pictures), SIZE), np.repeat(np.arange(identities), captures)
 
 
-def decode(image: dict[str, bytes], size: int) -> Pictures:
-    """An image cell of a manifest as RGB (size, size, 3)."""
-    picture = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def cut(table: Path) -> tuple[Pictures, pd.DataFrame]:
     """Palms with MARGIN around view `palm`, cut out of view `hand` of an aligned.parquet (best at 768 px)."""
     rows = pd.read_parquet(table)
@@ -72,7 +72,7 @@ def cut(table: Path) -> tuple[Pictures, pd.DataFrame]:
         raise SystemExit(f"{table} holds no view `hand`: align with views palm and hand, size 768")
     out = []
     for image, landmarks in zip(rows["image"], rows["landmarks"], strict=True):
-        picture = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
+        picture = decode(image["bytes"])
         matrix = frame_matrix(np.asarray(landmarks, np.float64).reshape(21, 2), "palm", RAW) / MARGIN
         matrix[:, 2] += (RAW - 1) / 2 * (1 - 1 / MARGIN)
         zoom = float(np.linalg.norm(matrix[0, :2]))
