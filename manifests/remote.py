@@ -74,11 +74,6 @@ def without_keys(url: str) -> str:
     return url
 
 
-def open_input(path: Location | str) -> IO[bytes]:
-    """A local or remote file, opened for reading. Raises RemoteError, or OSError for a local one."""
-    return location(path).open("rb")
-
-
 def parquet_source(path: Location | str) -> Any:
     """What pyarrow.parquet takes as its source: a local path as it is, a remote file opened.
 

@@ -1,4 +1,4 @@
-"""What the diffusion model is told about a picture, and the detail space in which it works."""
+"""The structure map that tells the diffusion model what to draw, and the detail space in which it works."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,10 @@ OPPONENT = np.array([[3**-0.5] * 3, [2**-0.5, 0, -(2**-0.5)], [6**-0.5, -2 * 6**
 
 @dataclass(frozen=True)
 class Condition:
-    """All that the network sees besides the noisy picture; sides in pixels, s = side of the picture."""
+    """The structure map: all that the network sees besides the noisy picture; s = its side in pixels.
+
+    One extractor makes it of photographs when training and of rendered captures when drawing.
+    """
 
     lines: NDArray[np.float32]  # (2, s, s) crease maps, coarse and fine, [0, 1]
     bones: NDArray[np.float32]  # (1, s / 4, s / 4) the skeleton of the landmarks, [0, 1]

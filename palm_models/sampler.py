@@ -1,10 +1,9 @@
-"""Few-step samplers of the flow: pure functions, with every noise passed in."""
+"""The few-step sampler of the flow, with guidance and release of the condition: pure functions."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 Denoise = Callable[[Tensor, float], Tensor]  # (noisy, time) -> clean
@@ -15,28 +14,6 @@ def time_steps(start: float, steps: int, end: float = 0.0) -> list[float]:
     if not (0 < start <= 1 and steps >= 1 and 0 <= end < start):
         raise ValueError(f"sampling needs 0 <= end < start <= 1 and steps >= 1, got {end}, {start}, {steps}")
     return [end + (start - end) * (1 - i / steps) ** 1.2 for i in range(steps + 1)]
-
-
-def ancestral(
-    denoise: Denoise, noisy: Tensor, times: Sequence[float], noises: Iterator[Tensor], churn: float
-) -> Tensor:
-    """First order; of each step's noise the share `churn` in [0, 1] is fresh (Song et al. 2021, eq. 16).
-
-    `noises` gives one tensor like `noisy` a step while `churn` > 0; it is not touched when `churn` is 0.
-    """
-    x = noisy
-    for t, s in pairwise(times):
-        clean = denoise(x, t)
-        if s <= 0:
-            return clean
-        spread = (
-            churn * s * math.sqrt(max(0.0, 1 - (s * (1 - t) / (t * (1 - s))) ** 2)) if t < 1 else churn * s
-        )
-        old = (x - (1 - t) * clean) / t
-        x = (1 - s) * clean + math.sqrt(s * s - spread * spread) * old
-        if spread > 0:
-            x = x + spread * next(noises)
-    return x
 
 
 def multistep(denoise: Denoise, noisy: Tensor, times: Sequence[float]) -> Tensor:
@@ -66,12 +43,6 @@ def guided(denoise: Denoise, bare: Denoise, guidance: float) -> Denoise:
 def released(denoise: Denoise, bare: Denoise, release: float) -> Denoise:
     """The condition is let go below time `release`, so that the end of sampling is the network's own."""
     return lambda noisy, time: bare(noisy, time) if time < release else denoise(noisy, time)
-
-
-def normal(generator: torch.Generator, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Endless standard normal tensors of one generator."""
-    while True:
-        yield torch.randn(shape, generator=generator)
 
 
 def _log_snr(t: float) -> float:
