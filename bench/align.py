@@ -27,7 +27,7 @@ from palm_models.identity import make_identity
 from palm_models.landmarks import HandFinder
 from palm_models.picture import decode
 from palm_models.renderer import RendererEngine
-from tasks.align import Settings, _finder, align_photo, align_photos
+from tasks.align import Settings, align_photo, align_photos, make_finder
 from tasks.parallel import available_cores
 
 TOLERANCE = 0.02  # mean over landmarks, in palm widths
@@ -178,7 +178,7 @@ def align_step(path, size, passes, model):
     return not align_photo(finder(model, settings), row(path), settings).reject
 
 
-finder = lru_cache(maxsize=1)(_finder)
+finder = lru_cache(maxsize=1)(make_finder)
 
 
 def row(path):

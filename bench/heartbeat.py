@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.test_deployment import Server, _kill_holder, wait_for
+from tests.test_deployment import Server, kill_holder, wait_for
 
 SIZE = {"identities": 4000, "captures": 4, "size": 96, "views": ["palm"], "shard_identities": 10}
 PATIENCE = 420  # seconds
@@ -27,7 +27,7 @@ def main() -> None:
         wait_for(lambda: server.read("events/filter", filter=beat, limit=1)["events"], "no heartbeat came")
         server.kill("worker")
         for file in (folder / "prefect" / "palmforge-runs").iterdir():
-            _kill_holder(file)
+            kill_holder(file)
         killed = time.monotonic()
         running = {"state": {"type": {"any_": ["RUNNING"]}}}
         wait_for(lambda: not server.read("flow_runs/filter", flow_runs=running), "still running", PATIENCE)

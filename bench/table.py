@@ -20,8 +20,8 @@ from palm_models.ddpm import DdpmSpec, build
 from palm_models.wgan import Generator, WganSpec
 from tasks.palms import Palms
 from tasks.stages import WEIGHTS
-from tasks.train_ddpm import _Training as DdpmTraining
-from tasks.train_wgan import _Training as WganTraining
+from tasks.train_ddpm import DdpmTraining
+from tasks.train_wgan import WganTraining
 
 PHOTOGRAPHS, DAY = 300, 86_400  # photographs of an epoch; seconds
 NAMES = {"bezier": "Bézier creases", "polynomial": "polynomial creases"}

@@ -131,7 +131,7 @@ def align_photos(
     settings = Settings(tuple(views), size, confidence, max_hands, attempts, passes, decode_side)
     columns = ["photo_id", "path", "original_name", "width", "height", "status"]
     listed = [row for row in pq.read_table(photos, columns=columns).to_pylist() if row["status"] == "ok"]
-    setup = partial(_finder, hand_model(model).absolute(), settings)
+    setup = partial(make_finder, hand_model(model).absolute(), settings)
     job = partial(align_photo, settings=settings)
     outcomes = run(job, listed, setup=setup, workers=workers or Workers(), lost=_died)
     rows = max(1, min(ROWS, GROUP_BYTES // (len(views) * size * size * 3)))
@@ -182,7 +182,7 @@ def _decoded_side(photo: dict[str, Any], wanted: int) -> int:
     return math.ceil(longer / 2.0**halvings)
 
 
-def _finder(model: Path, settings: Settings) -> HandFinder:
+def make_finder(model: Path, settings: Settings) -> HandFinder:
     """A worker's hand finder: making one takes longer than using it."""
     return HandFinder(
         model,

@@ -26,7 +26,9 @@ FREE = {"steps", "save_every", "sample_every", "samples", "sampling_steps", "jit
 
 
 @dataclass
-class _Training:
+class DdpmTraining:
+    """A training of the ddpm-tps engine between two steps: network, optimiser, averages."""
+
     options: Ddpm
     palms: Palms
     device: torch.device
@@ -85,7 +87,7 @@ def train_ddpm(
     """
     began = time.monotonic()
     palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
-    training = _Training(options, palms, where)
+    training = DdpmTraining(options, palms, where)
     if resume:
         training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
         if training.step:
@@ -105,7 +107,7 @@ def train_ddpm(
 
 
 def _save(
-    training: _Training, loss: float, out: Path, settings: dict[str, Any], view: View, seconds: float
+    training: DdpmTraining, loss: float, out: Path, settings: dict[str, Any], view: View, seconds: float
 ) -> None:
     line = {"step": training.step, "loss": round(loss, 5), "seconds": round(seconds, 1)}
     record(out, NAME, line)

@@ -24,7 +24,9 @@ FREE = {"epochs", "save_epochs", "noise", "angle"}  # may differ when a training
 
 
 @dataclass
-class _Training:
+class WganTraining:
+    """A training of the wgan-gp engine between two steps: both networks, their optimisers, averages."""
+
     options: Wgan
     palms: Palms
     device: torch.device
@@ -92,7 +94,7 @@ def train_wgan(
     """
     began = time.monotonic()
     palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
-    training = _Training(options, palms, where)
+    training = WganTraining(options, palms, where)
     if resume:
         training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
     first, last = training.step, limit or options.epochs * palms.steps
@@ -108,7 +110,7 @@ def train_wgan(
 
 
 def _record(
-    training: _Training,
+    training: WganTraining,
     losses: tuple[float, float],
     out: Path,
     settings: dict[str, Any],

@@ -78,7 +78,7 @@ def test_published_settings_are_the_defaults_line_by_line():
 
 def test_published_settings_are_what_is_built(aligned):
     table = PUBLISHED["wgan-gp"]
-    training = wgan_training._Training(
+    training = wgan_training.WganTraining(
         Wgan(), read_palms(aligned, "palm", ["left"], 256, 16, 0), torch.device("cpu")
     )
     first = training.generator.layers[0]

@@ -226,7 +226,7 @@ def test_server_and_worker_die_in_the_middle_and_the_next_deploy_clears_up(serve
     wait_for(lambda: len(shards()) > 10, "no further shard was drawn")
     server.kill("worker")
     for file in (server.folder / "prefect" / "palmforge-runs").iterdir():
-        _kill_holder(file)
+        kill_holder(file)
     running = {"state": {"type": {"any_": ["RUNNING"]}}}
     assert len(server.read("flow_runs/filter", flow_runs=running)) >= 1
     server.deploy()
@@ -264,7 +264,7 @@ def test_sigterm_ends_the_command_cleanly(server):
     assert not (home / "LATEST").exists()
 
 
-def _kill_holder(file):
+def kill_holder(file):
     """Kill the process that holds the file open, as kill -9 or a power cut would."""
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
