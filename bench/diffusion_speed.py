@@ -19,7 +19,7 @@ def main() -> None:
     """Print seconds an image of both and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder of the diffusion weights")
-    parser.add_argument("--start", type=float, default=0.6)
+    parser.add_argument("--start", type=float, default=0.65)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()

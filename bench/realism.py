@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--aligned", type=Path, required=True, help="aligned.parquet of them")
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder of the diffusion weights")
     parser.add_argument("--encoder", type=Path, help="folder of encoder weights, for the kernel distance")
-    parser.add_argument("--start", type=float, nargs="*", default=[0.6])
+    parser.add_argument("--start", type=float, nargs="*", default=[0.65])
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--splits", type=int, default=10)

@@ -165,7 +165,7 @@ class EngineOptions(Section):
     )
     steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of the diffusion engine")
     start: float = Field(
-        default=0.5, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
+        default=0.65, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
     )
     guidance: float = Field(
         default=1.0, ge=0, le=20, description="strength of the structure condition; 1 = as trained"

@@ -30,7 +30,7 @@ STAGE = 4  # first number of the spawn key of the engine's noise
 TILE = 512  # side of the identity's noise, which repeats beyond
 CELLS = {"palm": 120.0, "hand": 48.0}  # noise cells a palm width: about one a pixel of a 128 px view
 SHARED = 0.7  # share of the noise's variance that all captures of an identity have in common
-HAND_START = 0.65  # noise level of view hand as a share of that of view palm: its unit of detail is larger
+HAND_START = 0.5  # noise level of view hand as a share of that of view palm: its unit of detail is larger
 SHARP = 0.35  # defocus of the pictures that the network works on: that of the photographs it learned from
 
 
@@ -59,7 +59,7 @@ class DiffusionEngine:
         self,
         checkpoint_dir: Path,
         steps: int = 8,
-        start: float = 0.5,
+        start: float = 0.65,
         guidance: float = 1.0,
         release: float = 0.0,
         device: str = "cpu",
