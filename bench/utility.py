@@ -29,11 +29,11 @@ SIZE, MARGIN, RAW = 128, 1.5, 320  # px; what is cut around view `palm` for the 
 
 
 def training_set(
-    name: str, identities: int, captures: int, controls: Mapping[str, Any] | None = None
+    name: str, identities: int, captures: int, seed: int, controls: Mapping[str, Any] | None
 ) -> tuple[Pictures, Labels]:
     """`engine:renderer`, `bezier`, `polynomial`, an .npz with x and y, or the folder of a dataset."""
     if name == "engine:renderer":
-        return rendered(identities, captures, controls=controls)
+        return rendered(identities, captures, seed, controls)
     if name in creases.KINDS:
         return creases.build(name, identities, captures)
     if name.endswith(".npz"):
@@ -52,7 +52,7 @@ def published(path: Path) -> tuple[Pictures, Labels]:
 
 
 def rendered(
-    identities: int, captures: int, seed: int = 3, controls: Mapping[str, Any] | None = None
+    identities: int, captures: int, seed: int, controls: Mapping[str, Any] | None
 ) -> tuple[Pictures, Labels]:
     """Palms of the renderer engine: both hands of identities/2 subjects, captures under `controls`."""
     engine, pictures = RendererEngine(), []
@@ -134,7 +134,8 @@ def main() -> None:
         "--capture", type=json.loads, help="JSON: controls of the captures of engine:renderer"
     )
     parser.add_argument("--augment", nargs="+", default=["all", "none"], help=augmentation.__doc__)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=3, help="of the palms of engine:renderer")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each set")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--width", type=int, default=16)
     args = parser.parse_args()
@@ -150,7 +151,7 @@ def main() -> None:
         genuine, impostor = scores(np.zeros((len(pictures), 1), np.float32), labels)
         print(f"{name}: {len(pictures)} pictures, {len(genuine)} genuine and {len(impostor)} impostor pairs")
     for name in args.sets:
-        pictures, labels = training_set(name, args.identities, args.captures, args.capture)
+        pictures, labels = training_set(name, args.identities, args.captures, args.seed, args.capture)
         for parts in args.augment:
             for seed in range(args.seeds):
                 start = time.perf_counter()
