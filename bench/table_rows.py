@@ -51,7 +51,7 @@ class Sizes:
 
 SIZES = {
     "cpu": Sizes(
-        150, 6, 60, 150, 300, 8,
+        150, 6, 60, 150, 700, 16,
         Wgan(size=64, width=16, generator_rate=4e-4, critic_rate=4e-4, save_epochs=20), 800,
         Ddpm(size=32, dim=16, mults=(1, 2, 4), batch=8, accumulate=1, learning_rate=1e-3, steps=500,
              sampling_steps=50, save_every=100, sample_every=0),
