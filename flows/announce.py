@@ -7,7 +7,7 @@ from typing import Any
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.events import emit_event
 
-from manifests.layout import MANIFEST, REPORT
+from manifests.files.layout import MANIFEST, REPORT
 from manifests.read import open_dataset
 from manifests.recipe import Recipe
 from tasks.accounting import Step, count_images

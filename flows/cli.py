@@ -11,7 +11,7 @@ from flows.verbs_evaluate import evaluate
 from flows.verbs_generate import generate
 from flows.verbs_import import import_weights
 from flows.verbs_status import status
-from manifests.layout import REPORTS
+from manifests.files.layout import REPORTS
 from manifests.recipe import Recipe
 from tasks.logs import set_up_logging
 

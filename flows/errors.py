@@ -4,10 +4,10 @@ import logging
 
 EXPECTED = {  # by name: importing their modules would import torch
     "flows.deploy.DeployError",
-    "manifests.layout.PublishError",
+    "manifests.files.layout.PublishError",
     "manifests.read.DatasetError",
     "manifests.recipe_errors.RecipeError",
-    "manifests.remote.RemoteError",
+    "manifests.files.remote.RemoteError",
     "manifests.schema.SchemaError",
     "manifests.sql.QueryError",
     "manifests.survey.ShardError",

@@ -19,7 +19,7 @@ def show(dataset: Path, out: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from manifests.layout import atomic_write
+    from manifests.files.layout import atomic_write
     from manifests.read import open_dataset
     from tasks.show import page, summary
 
@@ -71,7 +71,7 @@ def regenerate(
 ) -> None:
     """Draw images of DATASET again from their manifest rows alone, and compare the bytes."""
     from flows.progress import progress
-    from manifests.layout import atomic_write
+    from manifests.files.layout import atomic_write
     from manifests.read import open_dataset
     from tasks import regenerate as again
     from tasks.software import changes
@@ -104,7 +104,7 @@ def regenerate(
 @click.option("--work", default=".palmforge", show_default=True, help="folder of intermediate results")
 def extend(dataset: Path, identities: int, captures: int, out: Path | None, work: str) -> None:
     """Publish DATASET with more identities or captures, and nothing that is there changed."""
-    from manifests.layout import RECIPE
+    from manifests.files.layout import RECIPE
     from manifests.read import open_dataset
     from tasks.extend import extended
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from manifests.layout import SPLITS
+from manifests.files.layout import SPLITS
 from manifests.schema import markdown_table, per_image
 from manifests.survey import Survey
 

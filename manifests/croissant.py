@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from manifests.card import CardFacts
-from manifests.layout import IDENTITIES, MANIFEST, MEASURES, PAIRS, REJECTS, SHARD_NAME
+from manifests.files.layout import IDENTITIES, MANIFEST, MEASURES, PAIRS, REJECTS, SHARD_NAME
 from manifests.schema import COLUMNS, IMAGE, IMAGE_COLUMN, PAIR_COLUMNS, SCHEMA_VERSION
 
 PARQUET = "application/x-parquet"  # what mlcroissant and Hugging Face know it by

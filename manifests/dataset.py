@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers, stacked
+from manifests.files.layout import MANIFEST
+from manifests.files.remote import Location, parquet_source
 from manifests.images import pixels
-from manifests.layout import MANIFEST
 from manifests.read import DatasetError, data_root, open_dataset
-from manifests.remote import Location, parquet_source
 from manifests.schema import SchemaError
 from manifests.selection import Choice, choose, readable
 from manifests.shards import Shards

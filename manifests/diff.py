@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from manifests.layout import IDENTITIES, MANIFEST, RECIPE
+from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read import Dataset
 from manifests.schema import JUDGED
 from manifests.sql import ask, tables

@@ -12,7 +12,7 @@ import lmdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import BUILDING, MANIFEST, SPLITS, PublishError, atomic_directory
+from manifests.files.layout import BUILDING, MANIFEST, SPLITS, PublishError, atomic_directory
 from manifests.read import Dataset, data_root
 
 Kind = Literal["imagefolder", "webdataset", "lmdb"]

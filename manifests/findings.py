@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from manifests.remote import Location
+from manifests.files.remote import Location
 
 SHOWN = 20  # problems that are printed
 KEPT = 1000  # problems that are kept: a version that is wrong everywhere must not fill the memory

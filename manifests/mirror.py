@@ -4,8 +4,8 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from manifests.layout import CHECKSUMS, LATEST, file_sha256
-from manifests.remote import RemoteError, RemotePath, files_below
+from manifests.files.layout import CHECKSUMS, LATEST, file_sha256
+from manifests.files.remote import RemoteError, RemotePath, files_below
 
 AT_ONCE = 4  # files that are put at the same time
 ATTEMPTS = 3  # of a file that comes back with other bytes than were put

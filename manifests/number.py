@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from manifests.layout import SPLITS, shard_name
+from manifests.files.layout import SPLITS, shard_name
 from manifests.survey import Survey
 
 

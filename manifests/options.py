@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from manifests.layout import atomic_write
+from manifests.files.layout import atomic_write
 from manifests.recipe import leaves
 
 START, END = "<!-- options -->\n", "<!-- /options -->"

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from manifests.card import CardFacts, render_card
 from manifests.croissant import describe
-from manifests.layout import (
+from manifests.files.layout import (
     BUILDING,
     CARD,
     CHECKSUMS,
@@ -31,8 +31,8 @@ from manifests.layout import (
     file_sha256,
     swap_pointer,
 )
+from manifests.files.remote import Location, parquet_source
 from manifests.parts import Part
-from manifests.remote import Location, parquet_source
 from manifests.schema import per_image, read_metadata
 from manifests.survey import Survey, survey
 from manifests.verification import write_pairs

@@ -11,8 +11,8 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from manifests.baselines import BASELINES, Ddpm, Wgan
+from manifests.files.remote import RemotePath, is_remote, without_keys
 from manifests.recipe_errors import RecipeError, explain
-from manifests.remote import RemotePath, is_remote, without_keys
 from manifests.sections import (
     ENGINE_EXECUTION,
     Align,

@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from manifests.layout import CHECKSUMS, DELETING, explain_write_errors, fsync_directory
+from manifests.files.layout import CHECKSUMS, DELETING, explain_write_errors, fsync_directory
+from manifests.files.remote import RemotePath, files_below
 from manifests.mirror import newest
 from manifests.publish import latest, number_of, publishing, versions
-from manifests.remote import RemotePath, files_below
 
 MARK = "/.deleting"  # file in a remote version that is being deleted
 FEWEST = 2  # a reader that has just read LATEST may be opening the version before the newest

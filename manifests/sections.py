@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from manifests.remote import without_keys
+from manifests.files.remote import without_keys
 
 View = Literal["palm", "hand"]
 Gate = Literal["quality", "hand", "identity", "twins", "leakage", "duplicates"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from manifests.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
+from manifests.files.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
 from manifests.read import Dataset, DatasetError, data_root
 from manifests.schema import METADATA_KEY
 from manifests.sql import QueryError, ask, tables

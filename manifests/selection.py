@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from manifests.layout import MANIFEST
+from manifests.files.layout import MANIFEST
+from manifests.files.remote import parquet_source
 from manifests.read import Dataset, DatasetError, data_root, inside
-from manifests.remote import parquet_source
 
 log = logging.getLogger("palmforge")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import SPLITS
+from manifests.files.layout import SPLITS
 from manifests.parts import Part, ahead, batches, part_of
 from manifests.schema import COLUMNS, SCHEMA_VERSION, WRITTEN, SchemaError, check_shard, parameter_fields
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from manifests.layout import MANIFEST, PAIRS
-from manifests.remote import Location, parquet_source
+from manifests.files.layout import MANIFEST, PAIRS
+from manifests.files.remote import Location, parquet_source
 from manifests.schema import pairs_schema, read_metadata
 
 SPLITS = ("validation", "test")  # nobody is verified on what a recogniser learned from

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import DATA, IDENTITIES, MANIFEST
+from manifests.files.layout import DATA, IDENTITIES, MANIFEST
 from manifests.number import Numbering, Run
 from manifests.parts import Part, ahead, part_of
 from manifests.schema import (

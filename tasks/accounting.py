@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from manifests.layout import IDENTITIES, MANIFEST, REJECTS
-from manifests.remote import Location, parquet_source
+from manifests.files.layout import IDENTITIES, MANIFEST, REJECTS
+from manifests.files.remote import Location, parquet_source
 
 REASON_LIMIT = 3  # names that are shown for each reason
 

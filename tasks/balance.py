@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from manifests.layout import IDENTITIES
+from manifests.files.layout import IDENTITIES
 from manifests.read import Dataset
 from tasks.sampled import counts
 

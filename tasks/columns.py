@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from manifests.layout import atomic_write
+from manifests.files.layout import atomic_write
 from manifests.options import between
 from manifests.schema import markdown_table
 from palm_models.controls import Prior

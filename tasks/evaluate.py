@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.layout import LATEST, MANIFEST
+from manifests.files.layout import LATEST, MANIFEST
 from palm_models.encoder import Augmentation, EncoderConfig, Training, train
 from palm_models.identification import identification
 from palm_models.scores import compare, error_rates

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from manifests.layout import atomic_write
+from manifests.files.layout import atomic_write
 from tasks import page
 from tasks.charts import det, png, svg, utility
 

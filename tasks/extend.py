@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from manifests.diff import Difference, diff
-from manifests.layout import RECIPE
+from manifests.files.layout import RECIPE
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import load
 from manifests.recipe_errors import RecipeError

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import explain_write_errors, fsync_file
+from manifests.files.layout import explain_write_errors, fsync_file
 from manifests.recipe import Recipe
 from palm_models.engine import Engine
 from tasks.augment import Augmenter

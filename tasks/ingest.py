@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import explain_write_errors, fsync_directory, fsync_file
+from manifests.files.layout import explain_write_errors, fsync_directory, fsync_file
 from tasks.duplicates import Duplicates
 from tasks.found import Found, SourceError
 from tasks.parallel import available_cores, in_order

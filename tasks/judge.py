@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.layout import REJECTS
+from manifests.files.layout import REJECTS
 from manifests.parts import Part
 from manifests.recipe import Recipe
 from manifests.schema import JUDGED

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from manifests.layout import explain_write_errors
+from manifests.files.layout import explain_write_errors
 
 
 class LockedError(RuntimeError):

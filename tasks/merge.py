@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import tomli_w
 
 from manifests.card import CardFacts
-from manifests.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
+from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish import publish
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import load

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from manifests.layout import RECIPE
+from manifests.files.layout import RECIPE
 from manifests.read import Dataset
 
 PARAMETERS = "identity_parameters"

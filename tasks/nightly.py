@@ -2,11 +2,11 @@
 
 import tomllib
 
-from manifests.layout import RECIPE
+from manifests.files.layout import RECIPE
+from manifests.files.remote import Location
 from manifests.read import DatasetError, open_dataset
 from manifests.recipe import Recipe, parse
 from manifests.recipe_errors import RecipeError
-from manifests.remote import Location
 from manifests.schema import SchemaError
 
 

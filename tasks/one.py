@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from manifests.files.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
 from manifests.images import SOURCE_TYPE, decode, encode
-from manifests.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
 from manifests.recipe import Recipe
 from manifests.recipe_errors import RecipeError
 from manifests.schema import manifest_schema, parameter_fields

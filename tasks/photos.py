@@ -9,7 +9,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from manifests.layout import atomic_write
+from manifests.files.layout import atomic_write
 from palm_models.picture import Picture, PictureError, decode
 from tasks.found import Found
 from tasks.jpeg import without_metadata

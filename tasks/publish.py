@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from manifests.card import CardFacts
-from manifests.layout import REJECTS, check_writable
+from manifests.files.layout import REJECTS, check_writable
 from manifests.mirror import mirror
 from manifests.publish import publish
 from manifests.recipe import Recipe

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manifests.layout import REJECTS, atomic_write
+from manifests.files.layout import REJECTS, atomic_write
 from manifests.recipe import Recipe
 from tasks.judge import Judged
 from tasks.judge_decide import Verdict

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from manifests.remote import RemoteError, RemotePath
+from manifests.files.remote import RemoteError, RemotePath
 from tasks.found import Found, Listing, SourceError, is_archive, is_hidden
 
 TOLD = ("size", "ETag", "etag", "LastModified", "mtime", "created")  # what stores say of a file

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from manifests.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
+from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import Recipe
 from tasks import page, shown

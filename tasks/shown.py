@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from manifests.layout import MANIFEST
+from manifests.files.layout import MANIFEST
 from manifests.read import Dataset
 
 IMAGES, CAPTURES, REAL = 1000, 8, 16  # shown at most: images, of one identity, photographs

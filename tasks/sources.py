@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from manifests.remote import is_remote
+from manifests.files.remote import is_remote
 from tasks.archives import members
 from tasks.found import Found, Listing, SourceError, is_archive, is_hidden
 from tasks.kaggle import download

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from manifests.layout import LATEST, MANIFEST
+from manifests.files.layout import LATEST, MANIFEST
 from manifests.recipe import Recipe
 from tasks.unchanged import STAGE as PUBLISHED
 from tasks.work import OWNER, Stage

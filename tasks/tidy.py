@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from manifests.layout import DELETING, explain_write_errors
+from manifests.files.layout import DELETING, explain_write_errors
 from manifests.recipe import Recipe
 from manifests.retention import retain, retain_remote
 from tasks.unchanged import STAGE, remember

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from manifests.layout import atomic_write, file_sha256
+from manifests.files.layout import atomic_write, file_sha256
 from manifests.recipe import Recipe
 
 MARKER = "DONE.json"

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from manifests.layout import PublishError
+from manifests.files.layout import PublishError
 from palm_models.frame import frame_matrix, palm_width, transform
 from palm_models.hand_model import HandModelError
 from tasks.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos

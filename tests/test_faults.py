@@ -73,7 +73,7 @@ KILLS = {
     "after three shards": ("flows.progress:_Lines.__call__", 4),
     "before the tables": ("manifests.publish:write_tables", 1),
     "before the checksums": ("manifests.publish:_seal", 1),
-    "before the version is durable": ("manifests.layout:fsync_tree", 1),
+    "before the version is durable": ("manifests.files.layout:fsync_tree", 1),
     "before LATEST": ("manifests.publish:swap_pointer", 1),
     "before tidying": ("tasks.tidy:retain", 1),
     "before the last note": ("tasks.tidy:remember", 1),

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from manifests.layout import PublishError
+from manifests.files.layout import PublishError
 from tasks.found import Found, SourceError
 from tasks.ingest import SCHEMA, IngestReport, ingest
 from tasks.photos import crashed

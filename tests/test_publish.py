@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.layout import PublishError, atomic_write, check_writable
+from manifests.files.layout import PublishError, atomic_write, check_writable
 from manifests.publish import latest, versions
 from manifests.read import DatasetError, open_dataset
 from manifests.verify import verify
@@ -135,7 +135,7 @@ import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.fake_shards import publish_shards
-from manifests.layout import PublishError
+from manifests.files.layout import PublishError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:

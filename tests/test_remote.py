@@ -9,11 +9,11 @@ from itertools import count
 import pytest
 
 from manifests.dataset import PalmDataset
+from manifests.files.remote import RemoteError, RemotePath, resolve
 from manifests.mirror import mirror, newest
 from manifests.read import open_dataset
 from manifests.recipe import load, parse
 from manifests.recipe_errors import RecipeError
-from manifests.remote import RemoteError, RemotePath, resolve
 from manifests.retention import retain_remote
 from manifests.verify import verify
 from tasks.found import SourceError
@@ -41,7 +41,7 @@ def s3(server, monkeypatch):
     proxy = Proxy(server)
     for name, value in environment(proxy.url).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("manifests.remote.LONGEST_WAIT", 0.1)
+    monkeypatch.setattr("manifests.files.remote.LONGEST_WAIT", 0.1)
     s3fs.S3FileSystem.clear_instance_cache()
     files, _ = resolve("s3://palms")
     if files.exists("palms"):
@@ -126,7 +126,7 @@ def test_cut_connections_and_server_errors_are_survived_and_no_reader_sees_a_par
 def test_a_store_that_goes_away_leaves_the_old_version_and_the_same_command_ends_well(
     tmp_path, s3, monkeypatch
 ):
-    monkeypatch.setattr("manifests.remote.ATTEMPTS", 2)
+    monkeypatch.setattr("manifests.files.remote.ATTEMPTS", 2)
     first, second = version(tmp_path), version(tmp_path, captures=4)
     mirror(first, HOME)
     s3.down = True

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from manifests.layout import PublishError
+from manifests.files.layout import PublishError
 from manifests.read import DatasetError, data_root, open_dataset
 from manifests.select import select
 from manifests.sql import QueryError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifests.layout import CHECKSUMS
+from manifests.files.layout import CHECKSUMS
 from manifests.publish import file_sha256
 from manifests.read import DatasetError, open_dataset
 from manifests.schema import JUDGED, SchemaError

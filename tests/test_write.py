@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.layout import SHARD_NAME
+from manifests.files.layout import SHARD_NAME
 from manifests.schema import SchemaError
 from manifests.survey import ShardError
 from manifests.verify import verify
