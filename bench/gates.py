@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.faults import altered
-from manifests.images import decode
+from manifests.contract.images import decode
 from manifests.recipe import Recipe, parse
 from manifests.sections import View
 from palm_models.capture import make_capture

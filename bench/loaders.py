@@ -27,7 +27,7 @@ def our_decoder(data: bytes) -> Any:
     """Encoded bytes -> uint8 tensor (3, h, w)."""
     import torch
 
-    from manifests.images import pixels
+    from manifests.contract.images import pixels
 
     return torch.from_numpy(pixels(np.frombuffer(data, np.uint8))).permute(2, 0, 1)
 

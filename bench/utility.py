@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench import creases, realsets
-from manifests.images import decode
+from manifests.contract.images import decode
 from manifests.read import open_dataset
 from palm_models.capture import make_capture
 from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train

@@ -8,7 +8,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.read.DatasetError",
     "manifests.recipe_errors.RecipeError",
     "manifests.files.remote.RemoteError",
-    "manifests.schema.SchemaError",
+    "manifests.contract.schema.SchemaError",
     "manifests.sql.QueryError",
     "manifests.survey.ShardError",
     "palm_models.checkpoint.CheckpointError",

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from manifests.images import pixels
+from manifests.contract.images import pixels
 
 ImageAs = Literal["uint8", "float32", "numpy", "bytes", "none"]
 PIXELS = ("uint8", "float32", "numpy")  # the ones that decode

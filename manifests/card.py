@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from manifests.contract.schema import markdown_table, per_image
 from manifests.files.layout import SPLITS
-from manifests.schema import markdown_table, per_image
 from manifests.survey import Survey
 
 TEMPLATES = Path(__file__).parent / "templates"

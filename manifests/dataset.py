@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers, stacked
+from manifests.contract.images import pixels
+from manifests.contract.schema import SchemaError
 from manifests.files.layout import MANIFEST
 from manifests.files.remote import Location, parquet_source
-from manifests.images import pixels
 from manifests.read import DatasetError, data_root, open_dataset
-from manifests.schema import SchemaError
 from manifests.selection import Choice, choose, readable
 from manifests.shards import Shards
 

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import JUDGED
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read import Dataset
-from manifests.schema import JUDGED
 from manifests.sql import ask, tables
 
 # Where a row lies, in which version and beside how many images says nothing about what it is.

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.card import CardFacts, render_card
+from manifests.contract.schema import per_image, read_metadata
 from manifests.croissant import describe
 from manifests.files.layout import (
     BUILDING,
@@ -33,7 +34,6 @@ from manifests.files.layout import (
 )
 from manifests.files.remote import Location, parquet_source
 from manifests.parts import Part
-from manifests.schema import per_image, read_metadata
 from manifests.survey import Survey, survey
 from manifests.verification import write_pairs
 from manifests.write import write_tables

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import IMAGE_COLUMN, SchemaError, read_metadata
 from manifests.files.layout import IDENTITIES, LATEST, MANIFEST, VIEW
 from manifests.files.remote import Location, location, parquet_source
-from manifests.schema import IMAGE_COLUMN, SchemaError, read_metadata
 
 KEPT_OPEN = 3  # shards: rows in label order go to and fro between the files of the three splits
 

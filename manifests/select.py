@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import METADATA_KEY
 from manifests.files.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
 from manifests.read import Dataset, DatasetError, data_root
-from manifests.schema import METADATA_KEY
 from manifests.sql import QueryError, ask, tables
 
 BATCH_ROWS = 8192

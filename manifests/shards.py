@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from manifests.contract.schema import IMAGE_COLUMN, SchemaError, read_metadata
 from manifests.files.remote import Location, RemoteError, parquet_source
 from manifests.read import DatasetError, inside
-from manifests.schema import IMAGE_COLUMN, SchemaError, read_metadata
 
 OPEN_FILES = 64  # data files that a process keeps open
 

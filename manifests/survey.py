@@ -11,9 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import (
+    COLUMNS,
+    SCHEMA_VERSION,
+    WRITTEN,
+    SchemaError,
+    check_shard,
+    parameter_fields,
+)
 from manifests.files.layout import SPLITS
 from manifests.parts import Part, ahead, batches, part_of
-from manifests.schema import COLUMNS, SCHEMA_VERSION, WRITTEN, SchemaError, check_shard, parameter_fields
 
 GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
 GROUP_BYTES = 64 << 20  # a row group of large images is cut here

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from manifests.contract.schema import pairs_schema, read_metadata
 from manifests.files.layout import MANIFEST, PAIRS
 from manifests.files.remote import Location, parquet_source
-from manifests.schema import pairs_schema, read_metadata
 
 SPLITS = ("validation", "test")  # nobody is verified on what a recogniser learned from
 MATED, NON_MATED = 6_000, 60_000  # pairs of a view in a split at most

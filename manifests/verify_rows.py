@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, OPTIONAL, SchemaError, read_metadata
 from manifests.files.layout import IDENTITIES, MANIFEST, SHARD_NAME
 from manifests.files.remote import Location, files_below, parquet_source
 from manifests.findings import Findings
 from manifests.read import DatasetError, inside
-from manifests.schema import COLUMNS, IMAGE_COLUMN, OPTIONAL, SchemaError, read_metadata
 
 BATCH_ROWS = 128  # rows that are held at once, of the manifest and of each shard
 RULE_COLUMNS = (

@@ -11,10 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.files.layout import DATA, IDENTITIES, MANIFEST
-from manifests.number import Numbering, Run
-from manifests.parts import Part, ahead, part_of
-from manifests.schema import (
+from manifests.contract.schema import (
     DICTIONARY,
     IDENTITY_ONLY,
     IMAGE_COLUMN,
@@ -24,6 +21,9 @@ from manifests.schema import (
     identities_schema,
     manifest_schema,
 )
+from manifests.files.layout import DATA, IDENTITIES, MANIFEST
+from manifests.number import Numbering, Run
+from manifests.parts import Part, ahead, part_of
 from manifests.survey import ShardError, Survey, read, shard_fields
 
 TABLE_GROUP_ROWS = 4096  # rows of a row group of the manifest

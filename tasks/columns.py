@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from manifests.contract.schema import markdown_table
 from manifests.files.layout import atomic_write
 from manifests.options import between
-from manifests.schema import markdown_table
 from palm_models.controls import Prior
 from palm_models.priors import CAPTURE, IDENTITY
 

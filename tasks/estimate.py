@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from manifests.baselines import BASELINES
-from manifests.images import encode
+from manifests.contract.images import encode
 from manifests.recipe import Recipe
 from palm_models.capture import make_capture
 from palm_models.engine import Engine

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import JUDGED
 from manifests.files.layout import REJECTS
 from manifests.parts import Part
 from manifests.recipe import Recipe
-from manifests.schema import JUDGED
 from palm_models.encoder import CONFIG, Encoder
 from palm_models.hand_model import HandModelError, hand_model
 from tasks import generate as generation

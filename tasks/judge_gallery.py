@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from manifests.images import decode
+from manifests.contract.images import decode
 from palm_models.encoder import Encoder
 from tasks.gates import GateError
 from tasks.work import Stage

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manifests.contract.schema import IMAGE_COLUMN
 from manifests.files.layout import atomic_write
-from manifests.schema import IMAGE_COLUMN
 from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.judge_decide import Verdict
 from tasks.shown import small

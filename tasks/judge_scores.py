@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from manifests.images import decode
+from manifests.contract.images import decode
 from manifests.recipe import Recipe
 from palm_models.capture import make_capture
 from palm_models.encoder import Encoder

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from manifests.images import decode
+from manifests.contract.images import decode
 from manifests.read import open_dataset
 from manifests.recipe import parse
 from palm_models.encoder import to_grey

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import tomli_w
 
 from manifests.card import CardFacts
+from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, SCHEMA_VERSION, WRITTEN
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish import publish
 from manifests.read import Dataset, open_dataset
 from manifests.recipe import load
 from manifests.recipe_errors import RecipeError
-from manifests.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, SCHEMA_VERSION, WRITTEN
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.merge_sources import PARAMETERS, Source, arrange

@@ -2,12 +2,12 @@
 
 import tomllib
 
+from manifests.contract.schema import SchemaError
 from manifests.files.layout import RECIPE
 from manifests.files.remote import Location
 from manifests.read import DatasetError, open_dataset
 from manifests.recipe import Recipe, parse
 from manifests.recipe_errors import RecipeError
-from manifests.schema import SchemaError
 
 
 def tonight(recipe: Recipe, night: str) -> Recipe:

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from manifests.contract.images import SOURCE_TYPE, decode, encode
+from manifests.contract.schema import manifest_schema, parameter_fields
 from manifests.files.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
-from manifests.images import SOURCE_TYPE, decode, encode
 from manifests.recipe import Recipe
 from manifests.recipe_errors import RecipeError
-from manifests.schema import manifest_schema, parameter_fields
 from palm_models.capture import make_capture
 from palm_models.engine import Engine
 from palm_models.identity import Identity, make_identity

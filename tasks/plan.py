@@ -136,7 +136,7 @@ def baseline_section(recipe: Recipe) -> list[Wgan | Ddpm]:
     return [recipe.wgan] if name == "wgan-gp" else [recipe.ddpm] if name == "ddpm-tps" else []
 
 
-IMAGES = "manifests/images.py"  # how a picture becomes bytes
+IMAGES = "manifests/contract/images.py"  # how a picture becomes bytes
 
 
 def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
-from manifests.images import encode
 from manifests.read import Dataset
 from manifests.recipe import load, parse
 from palm_models.capture import CONTROLS, Capture, make_capture

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from manifests.contract.images import decode
 from manifests.files.layout import MANIFEST
-from manifests.images import decode
 from manifests.read import Dataset
 from palm_models.frame import View, frame_matrix
 from palm_models.pyramid import Pyramid

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from manifests.images import SUFFIX, encode
+from manifests.contract.images import SUFFIX, encode
 from manifests.recipe import Recipe
 from palm_models.capture import Capture, make_capture
 from palm_models.engine import Drawing, Engine

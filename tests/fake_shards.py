@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.card import CardFacts
-from manifests.images import SUFFIX, encode
+from manifests.contract.images import SUFFIX, encode
 from manifests.publish import Version, publish
 from manifests.recipe import parse
 from manifests.sections import Splits

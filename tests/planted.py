@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.images import decode, encode
+from manifests.contract.images import decode, encode
 from tasks.work import Stage
 
 Rows = dict[str, dict[str, Any]]  # by sample

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from manifests.contract.images import decode, encode, pixels
+from manifests.contract.schema import METADATA_KEY, SchemaError
 from manifests.dataset import PalmDataset
-from manifests.images import decode, encode, pixels
 from manifests.read import DatasetError
-from manifests.schema import METADATA_KEY, SchemaError
 from manifests.stream import PalmStream
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
 

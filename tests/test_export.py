@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from manifests import export as exporting
+from manifests.contract.images import is_marked
 from manifests.export import WRITERS, export
 from manifests.files.layout import PublishError
-from manifests.images import is_marked
 from manifests.read import open_dataset
 from manifests.select import select
 from tests.fake_shards import make_shards, publish_shards

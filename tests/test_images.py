@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from manifests.images import decode, encode, is_marked
+from manifests.contract.images import decode, encode, is_marked
 
 
 @pytest.mark.parametrize("image_format", ["png", "jpeg", "webp"])

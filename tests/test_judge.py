@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import faults as alterations
-from manifests.images import encode
+from manifests.contract.images import encode
 from manifests.read import open_dataset
 from manifests.recipe import load
 from manifests.verify import verify

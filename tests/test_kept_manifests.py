@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from manifests.images import is_marked
+from manifests.contract.images import is_marked
+from manifests.contract.schema import COLUMNS, OPTIONAL
 from manifests.read import open_dataset
-from manifests.schema import COLUMNS, OPTIONAL
 from manifests.select import select
 from manifests.verify import verify
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from manifests.images import encode
+from manifests.contract.images import encode
 from manifests.read import open_dataset
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity

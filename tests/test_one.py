@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from flows.cli import main
-from manifests.images import decode, encode, is_marked
+from manifests.contract.images import decode, encode, is_marked
+from manifests.contract.schema import COLUMNS
 from manifests.recipe import load
-from manifests.schema import COLUMNS
 from palm_models.identity import Identity
 from tasks import stages
 

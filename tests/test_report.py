@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from manifests.images import encode
+from manifests.contract.images import encode
 from manifests.recipe import parse
 from tasks.accounting import Step, count_aligned, count_images, count_photos
 from tasks.contact_sheet import Block, Row, draw_sheet

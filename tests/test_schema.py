@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.schema import (
+from manifests.contract.schema import (
     COLUMNS,
     REQUIRED,
     SCHEMA_VERSION,

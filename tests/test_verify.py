@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from manifests.contract.schema import JUDGED, SchemaError
 from manifests.files.layout import CHECKSUMS
 from manifests.publish import file_sha256
 from manifests.read import DatasetError, open_dataset
-from manifests.schema import JUDGED, SchemaError
 from manifests.verify import verify
 from tests.fake_shards import make_shards, publish_shards
 

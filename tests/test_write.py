@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manifests.contract.schema import SchemaError
 from manifests.files.layout import SHARD_NAME
-from manifests.schema import SchemaError
 from manifests.survey import ShardError
 from manifests.verify import verify
 from tests.fake_shards import HANDS, make_shards, publish_shards, row, write_shard
