@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from manifests.baselines import Ddpm, Wgan
+from manifests.recipe.baselines import Ddpm, Wgan
 from tasks.train_ddpm import train_ddpm
 from tasks.train_wgan import train_wgan
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.gates import templates
 from bench.utility import eer, scores, tar
-from manifests.recipe import parse as parse_recipe
+from manifests.recipe.recipe import parse as parse_recipe
 from palm_models.encoder import Encoder, EncoderConfig, Training
 from tasks.gates import thresholds
 from tasks.train_encoder import palms, train_encoder

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from bench.faults import altered
 from manifests.contract.images import decode
-from manifests.recipe import Recipe, parse
-from manifests.sections import View
+from manifests.recipe.recipe import Recipe, parse
+from manifests.recipe.sections import View
 from palm_models.capture import make_capture
 from palm_models.encoder import CONFIG, Encoder
 from palm_models.engine import Drawing, Engine

@@ -16,7 +16,7 @@ def draw(first: int, last: int, folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from manifests.recipe import parse
+    from manifests.recipe.recipe import parse
     from palm_models.renderer import RendererEngine
     from tasks.plan import PlannedIdentity
     from tasks.samples import draw_identity, row_of

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from bench.table_rows import ROWS, SIZES, Given, learn, measure
-from manifests.baselines import Ddpm, Wgan
+from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.ddpm import DdpmSpec, build
 from palm_models.wgan import Generator, WganSpec
 from tasks.palms import Palms

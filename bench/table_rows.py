@@ -16,7 +16,7 @@ from bench import creases, realsets
 from bench.holdout import held_out, real_palms
 from bench.realism import PEOPLE, STUDIO, drawn
 from bench.utility import MARGIN, cut, eer, examine, scores
-from manifests.baselines import Ddpm, Wgan
+from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models import realism
 from palm_models.capture import make_capture
 from palm_models.diversity import vendi

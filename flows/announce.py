@@ -9,7 +9,7 @@ from prefect.events import emit_event
 
 from manifests.files.layout import MANIFEST, REPORT
 from manifests.read import open_dataset
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks.accounting import Step, count_images
 from tasks.logs import log
 from tasks.report import accounting, score_rows

@@ -12,7 +12,7 @@ from flows.verbs_generate import generate
 from flows.verbs_import import import_weights
 from flows.verbs_status import status
 from manifests.files.layout import REPORTS
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks.logs import set_up_logging
 
 QUIET = {

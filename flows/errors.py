@@ -6,7 +6,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "flows.deploy.DeployError",
     "manifests.files.layout.PublishError",
     "manifests.read.DatasetError",
-    "manifests.recipe_errors.RecipeError",
+    "manifests.recipe.errors.RecipeError",
     "manifests.files.remote.RemoteError",
     "manifests.contract.schema.SchemaError",
     "manifests.sql.QueryError",

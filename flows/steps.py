@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from flows.progress import progress
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks import judge as judging
 from tasks import publish as publishing
 from tasks import stages

@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
 from flows.reconcile import alive
 from flows.steps import align, ingest, train
-from manifests.recipe import load
+from manifests.recipe.recipe import load
 from tasks.lock import lock
 from tasks.logs import bound
 from tasks.plan import check

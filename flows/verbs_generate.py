@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from flows.options import friendly_errors
-from manifests.sections import EngineOptions
+from manifests.recipe.sections import EngineOptions
 
 ENGINES = get_args(EngineOptions.model_fields["name"].annotation)
 
@@ -42,7 +42,7 @@ def generate(
 ) -> None:
     """Draw COUNT captures of one individual into DIR: variation_00.png, … and manifest.parquet."""
     from flows.progress import progress
-    from manifests.recipe import parse
+    from manifests.recipe.recipe import parse
     from tasks.one import draw_one, individual
 
     sections = {

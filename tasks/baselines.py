@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from palm_models.baseline import save_baseline
 from palm_models.ddpm import DdpmSpec, build, sample
 from palm_models.wgan import Generator, WganSpec

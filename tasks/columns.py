@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from manifests.contract.schema import markdown_table
 from manifests.files.layout import atomic_write
-from manifests.options import between
+from manifests.recipe.table import between
 from palm_models.controls import Prior
 from palm_models.priors import CAPTURE, IDENTITY
 

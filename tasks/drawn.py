@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from manifests.baselines import BASELINES
 from manifests.contract.images import encode
-from manifests.recipe import Recipe
+from manifests.recipe.baselines import BASELINES
+from manifests.recipe.recipe import Recipe
 from palm_models.capture import make_capture
 from palm_models.engine import Engine
 from palm_models.identity import make_identity

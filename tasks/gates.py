@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manifests.recipe import Recipe
-from manifests.sections import View
+from manifests.recipe.recipe import Recipe
+from manifests.recipe.sections import View
 from palm_models.encoder import CONFIG
 from palm_models.quality import BOUNDS, Limit
 

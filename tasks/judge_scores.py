@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from manifests.contract.images import decode
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from palm_models.capture import make_capture
 from palm_models.encoder import Encoder
 from palm_models.frame import palm_width

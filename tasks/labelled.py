@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import decode
 from manifests.read import open_dataset
-from manifests.recipe import parse
+from manifests.recipe.recipe import parse
 from palm_models.encoder import to_grey
 from palm_models.frame import View
 from tasks import stages

@@ -17,8 +17,8 @@ from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES,
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish import publish
 from manifests.read import Dataset, open_dataset
-from manifests.recipe import load
-from manifests.recipe_errors import RecipeError
+from manifests.recipe.errors import RecipeError
+from manifests.recipe.recipe import load
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.merge_sources import PARAMETERS, Source, arrange

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from manifests.baselines import Ddpm, Wgan
+from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.baseline import resize
 from palm_models.frame import View
 

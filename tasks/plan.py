@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manifests.baselines import Ddpm, Wgan
-from manifests.recipe import Recipe
-from manifests.recipe_errors import RecipeError
-from manifests.sections import ENGINE_EXECUTION
-from manifests.split import split_of
+from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.errors import RecipeError
+from manifests.recipe.recipe import Recipe
+from manifests.recipe.sections import ENGINE_EXECUTION
+from manifests.recipe.split import split_of
 from palm_models.capture import make_capture
 from palm_models.frame import Hand
 from palm_models.identity import make_identity

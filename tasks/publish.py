@@ -10,7 +10,7 @@ from manifests.card import CardFacts
 from manifests.files.layout import REJECTS, check_writable
 from manifests.mirror import mirror
 from manifests.publish import publish
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.engine import PARAMETERS
 from palm_models.identity import CONTROLS as IDENTITY_CONTROLS

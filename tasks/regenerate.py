@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read import Dataset
-from manifests.recipe import load, parse
+from manifests.recipe.recipe import load, parse
 from palm_models.capture import CONTROLS, Capture, make_capture
 from palm_models.checkpoint import CheckpointError
 from palm_models.identity import Identity, make_identity
@@ -127,7 +127,7 @@ def _settings_of_recipe(dataset: Dataset) -> str:
 
 def _folders(dataset: Dataset, weights: Sequence[Path]) -> tuple[Path, ...]:
     """Where the weights of a version may be."""
-    from manifests.recipe_errors import RecipeError
+    from manifests.recipe.errors import RecipeError
 
     try:
         recorded = load(dataset.path / RECIPE).train.checkpoint

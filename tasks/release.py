@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manifests.files.layout import REJECTS, atomic_write
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks.judge import Judged
 from tasks.judge_decide import Verdict
 from tasks.judge_rejects import sheet

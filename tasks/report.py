@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read import Dataset, open_dataset
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks import page, shown
 from tasks.accounting import Step, count_aligned, count_identities, count_images, count_photos
 from tasks.charts import det, histogram

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from palm_models.capture import Capture, make_capture
 from palm_models.engine import Drawing, Engine
 from palm_models.frame import View

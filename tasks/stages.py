@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks import generate as generation
 from tasks.runner import Workers
 from tasks.sources import SourceSpec

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files.layout import LATEST, MANIFEST
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from tasks.unchanged import STAGE as PUBLISHED
 from tasks.work import OWNER, Stage
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manifests.files.layout import DELETING, explain_write_errors
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 from manifests.retention import retain, retain_remote
 from tasks.unchanged import STAGE, remember
 from tasks.work import MARKER, OWNER

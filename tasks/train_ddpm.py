@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from ema_pytorch import EMA
 
-from manifests.baselines import Ddpm
+from manifests.recipe.baselines import Ddpm
 from palm_models.baseline import save_baseline
 from palm_models.checkpoint import write_bytes
 from palm_models.ddpm import DdpmSpec, build, sample

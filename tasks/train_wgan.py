@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manifests.baselines import Wgan
+from manifests.recipe.baselines import Wgan
 from palm_models.baseline import save_baseline
 from palm_models.checkpoint import write_bytes
 from palm_models.frame import View

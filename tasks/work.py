@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files.layout import atomic_write, file_sha256
-from manifests.recipe import Recipe
+from manifests.recipe.recipe import Recipe
 
 MARKER = "DONE.json"
 PLAN = "PLAN.json"  # how many parts a stage is to have, for those who watch it

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from manifests.card import CardFacts
 from manifests.contract.images import SUFFIX, encode
 from manifests.publish import Version, publish
-from manifests.recipe import parse
-from manifests.sections import Splits
-from manifests.split import split_of
+from manifests.recipe.recipe import parse
+from manifests.recipe.sections import Splits
+from manifests.recipe.split import split_of
 
 HANDS = ("left", "right")
 CREATED = "2026-11-23T02:00:00+00:00"

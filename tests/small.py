@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.read import Dataset, open_dataset
-from manifests.recipe import parse
+from manifests.recipe.recipe import parse
 from tasks import stages
 from tasks.judge import judge
 from tasks.publish import publish_dataset

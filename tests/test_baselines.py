@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from manifests.baselines import Ddpm, Wgan
-from manifests.recipe import load
-from manifests.recipe_errors import RecipeError
+from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.errors import RecipeError
+from manifests.recipe.recipe import load
 from palm_models.baseline import typical_landmarks
 from palm_models.capture import make_capture
 from palm_models.checkpoint import CheckpointError, load_checkpoint

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flows.cli import main
 from manifests.diff import diff
 from manifests.read import open_dataset
-from manifests.recipe import parse
+from manifests.recipe.recipe import parse
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
 
 

@@ -14,7 +14,7 @@ EXAMPLES = ROOT / "examples"
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     """Eight subjects of the renderer, small, three in each split but the last."""
-    from manifests.recipe import parse
+    from manifests.recipe.recipe import parse
     from palm_models.renderer import RendererEngine
     from tasks.plan import PlannedIdentity
     from tasks.samples import draw_identity, row_of

@@ -11,7 +11,7 @@ import pytest
 from bench import faults as alterations
 from manifests.contract.images import encode
 from manifests.read import open_dataset
-from manifests.recipe import load
+from manifests.recipe.recipe import load
 from manifests.verify import verify
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity

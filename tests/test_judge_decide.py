@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.recipe import load
+from manifests.recipe.recipe import load
 from palm_models.quality import BOUNDS, Limit
 from tasks.gates import GateError, Thresholds, thresholds
 from tasks.judge_decide import Candidate, Rules, decide

@@ -8,8 +8,8 @@ import pytest
 from flows.build_dataset import _build
 from manifests.publish import latest, versions
 from manifests.read import version_folder
-from manifests.recipe import load
-from manifests.recipe_errors import RecipeError
+from manifests.recipe.errors import RecipeError
+from manifests.recipe.recipe import load
 from manifests.retention import retain
 from manifests.verify import verify
 from tasks import stages

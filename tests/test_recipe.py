@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from manifests.options import with_table
-from manifests.recipe import leaves, load, parse
-from manifests.recipe_errors import RecipeError
-from manifests.split import split_of
+from manifests.recipe.errors import RecipeError
+from manifests.recipe.recipe import leaves, load, parse
+from manifests.recipe.split import split_of
+from manifests.recipe.table import with_table
 
 SHIPPED = sorted(Path(__file__).parent.parent.glob("datasets/*.toml"))
 
@@ -216,7 +216,7 @@ def test_a_split_without_a_share_stays_empty() -> None:
 def test_the_table_of_options_is_current() -> None:
     readme = Path(__file__).parent.parent / "datasets" / "README.md"
     text = readme.read_text()
-    assert with_table(text) == text, f"run: python -m manifests.options {readme}"
+    assert with_table(text) == text, f"run: python -m manifests.recipe.table {readme}"
 
 
 def test_datasets_holds_no_python() -> None:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from manifests.baselines import Ddpm, Wgan
+from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity
 from tasks import regenerate as again

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flows.options import friendly_errors
-from manifests.recipe import parse
+from manifests.recipe.recipe import parse
 from tasks.judge_decide import Candidate, Fault, Verdict
 from tasks.release import ReleaseError, breaches_of
 

@@ -12,8 +12,8 @@ from manifests.dataset import PalmDataset
 from manifests.files.remote import RemoteError, RemotePath, resolve
 from manifests.mirror import mirror, newest
 from manifests.read import open_dataset
-from manifests.recipe import load, parse
-from manifests.recipe_errors import RecipeError
+from manifests.recipe.errors import RecipeError
+from manifests.recipe.recipe import load, parse
 from manifests.retention import retain_remote
 from manifests.verify import verify
 from tasks.found import SourceError

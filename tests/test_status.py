@@ -7,7 +7,7 @@ import os
 from click.testing import CliRunner
 
 from flows.cli import main
-from manifests.recipe import load
+from manifests.recipe.recipe import load
 from tasks.generate import generate
 from tasks.lock import lock
 from tasks.status import status

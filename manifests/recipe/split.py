@@ -3,7 +3,7 @@
 import hashlib
 from typing import Literal
 
-from manifests.sections import Splits
+from manifests.recipe.sections import Splits
 
 Split = Literal["train", "validation", "test"]
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Self
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from manifests.baselines import BASELINES, Ddpm, Wgan
 from manifests.files.remote import RemotePath, is_remote, without_keys
-from manifests.recipe_errors import RecipeError, explain
-from manifests.sections import (
+from manifests.recipe.baselines import BASELINES, Ddpm, Wgan
+from manifests.recipe.errors import RecipeError, explain
+from manifests.recipe.sections import (
     ENGINE_EXECUTION,
     Align,
     Augment,

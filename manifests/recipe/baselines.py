@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from manifests.sections import Section
+from manifests.recipe.sections import Section
 
 BASELINES = ("wgan-gp", "ddpm-tps")
 Mult = Annotated[int, Field(ge=1, le=16)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files.layout import atomic_write
-from manifests.recipe import leaves
+from manifests.recipe.recipe import leaves
 
 START, END = "<!-- options -->\n", "<!-- /options -->"
 
