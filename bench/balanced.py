@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from manifests.balanced import PKOrder
+from manifests.read.balanced import PKOrder
 
 
 def main() -> None:

@@ -51,28 +51,28 @@ def torch_loader(data: Any, shuffle: bool | None = None, **options: Any) -> Any:
 
 def palm_dataset(folder: Path, own: bool) -> Any:
     """Ours, map-style, through its own loader."""
-    from manifests.dataset import PalmDataset
+    from manifests.read.dataset import PalmDataset
 
     return PalmDataset(folder / "out" / "palms").loader(BATCH, workers=WORKERS)
 
 
 def palm_dataset_plain(folder: Path, own: bool) -> Any:
     """Ours, map-style, under torch's DataLoader, every image anywhere in the dataset."""
-    from manifests.dataset import PalmDataset
+    from manifests.read.dataset import PalmDataset
 
     return torch_loader(PalmDataset(folder / "out" / "palms"), shuffle=True)
 
 
 def palm_dataset_balanced(folder: Path, own: bool) -> Any:
     """Ours, 16 identities x 4 captures, as many batches as show 20,000 images."""
-    from manifests.dataset import PalmDataset
+    from manifests.read.dataset import PalmDataset
 
     return PalmDataset(folder / "out" / "palms").loader(BATCH, per_identity=4, workers=WORKERS)
 
 
 def palm_stream(folder: Path, own: bool) -> Any:
     """Ours, iterable."""
-    from manifests.stream import PalmStream
+    from manifests.read.stream import PalmStream
 
     return PalmStream(folder / "out" / "palms", batch_size=BATCH).loader(WORKERS)
 

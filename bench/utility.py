@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench import creases, realsets
 from manifests.contract.images import decode
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from palm_models.capture import make_capture
 from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.frame import frame_matrix

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from manifests.diff import diff
 from manifests.export import WRITERS, export
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.select import select
 from tasks.merge import merge
 from tasks.regenerate import regenerate, some

@@ -23,7 +23,7 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.transforms import v2
 
-from manifests.dataset import PalmDataset
+from manifests.read.dataset import PalmDataset
 
 DIM, SIDE = 128, 64  # length of an embedding; px, the picture as the network sees it
 AUGMENT = v2.Compose([

@@ -8,7 +8,7 @@ from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.events import emit_event
 
 from manifests.files.layout import MANIFEST, REPORT
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.recipe.recipe import Recipe
 from tasks.accounting import Step, count_images
 from tasks.logs import log

@@ -5,7 +5,7 @@ import logging
 EXPECTED = {  # by name: importing their modules would import torch
     "flows.deploy.DeployError",
     "manifests.files.layout.PublishError",
-    "manifests.read.DatasetError",
+    "manifests.read.open.DatasetError",
     "manifests.recipe.errors.RecipeError",
     "manifests.files.remote.RemoteError",
     "manifests.contract.schema.SchemaError",

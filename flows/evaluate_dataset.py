@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows.progress import progress
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from tasks.evaluate import RENDERER, Budget, Question, answer
 from tasks.evaluation import write_evaluation
 from tasks.labelled import PATTERN

@@ -20,7 +20,7 @@ def show(dataset: Path, out: Path | None) -> None:
     from rich.table import Table
 
     from manifests.files.layout import atomic_write
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
     from tasks.show import page, summary
 
     with friendly_errors():
@@ -51,7 +51,7 @@ def select(dataset: Path, query: str, out: Path) -> None:
     QUERY is what follows WHERE ("hand = 'left' AND identity_skin_tone > 20"), or a whole SELECT that answers
     sample_id. Its tables are `manifest` and `identities`.
     """
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
     from manifests.select import select as write
 
     with friendly_errors():
@@ -72,7 +72,7 @@ def regenerate(
     """Draw images of DATASET again from their manifest rows alone, and compare the bytes."""
     from flows.progress import progress
     from manifests.files.layout import atomic_write
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
     from tasks import regenerate as again
     from tasks.software import changes
 
@@ -105,7 +105,7 @@ def regenerate(
 def extend(dataset: Path, identities: int, captures: int, out: Path | None, work: str) -> None:
     """Publish DATASET with more identities or captures, and nothing that is there changed."""
     from manifests.files.layout import RECIPE
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
     from tasks.extend import extended
 
     with friendly_errors():
@@ -125,7 +125,7 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
 def diff(before: Path, after: Path, as_json: bool) -> None:
     """Say what leads from version BEFORE to version AFTER; exit code 0: the same, 1: not, 2: an error."""
     from manifests.diff import diff as compare
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
 
     with friendly_errors(code=2):
         found = compare(open_dataset(before), open_dataset(after))
@@ -141,7 +141,7 @@ def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], ou
     """Write DATASET (a version or a view) for readers of other formats; bytes and labels as they are."""
     from flows.progress import progress
     from manifests.export import export as write
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
 
     with friendly_errors(), progress("export") as report:
         count = write(open_dataset(dataset), kind, out, report)
@@ -157,7 +157,7 @@ def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], ou
 def merge(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: bool, work: str) -> None:
     """Publish several DATASETs as one: labels offset, colliding names prefixed, splits kept."""
     from flows.progress import progress
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
     from manifests.recipe.recipe import parse
     from manifests.verify import verify
     from tasks.merge import merge as join

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.files.layout import BUILDING, MANIFEST, SPLITS, PublishError, atomic_directory
-from manifests.read import Dataset, data_root
+from manifests.read.open import Dataset, data_root
 
 Kind = Literal["imagefolder", "webdataset", "lmdb"]
 Row = Mapping[str, Any]

@@ -12,7 +12,7 @@ from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, OPTIONAL, SchemaErr
 from manifests.files.layout import IDENTITIES, MANIFEST, SHARD_NAME
 from manifests.files.remote import Location, files_below, parquet_source
 from manifests.findings import Findings
-from manifests.read import DatasetError, inside
+from manifests.read.open import DatasetError, inside
 
 BATCH_ROWS = 128  # rows that are held at once, of the manifest and of each shard
 RULE_COLUMNS = (

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from manifests.files.layout import IDENTITIES
-from manifests.read import Dataset
+from manifests.read.open import Dataset
 from tasks.sampled import counts
 
 # Individual typology angle in degrees above which skin is called so (Chardon 1991, Del Bino & Bernerd 2013)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from manifests.diff import Difference, diff
 from manifests.files.layout import RECIPE
-from manifests.read import Dataset, open_dataset
+from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from tasks.regenerate import regenerate, some

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.recipe.recipe import parse
 from palm_models.encoder import to_grey
 from palm_models.frame import View

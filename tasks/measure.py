@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.read import Dataset
+from manifests.read.open import Dataset
 from palm_models.diversity import NEIGHBOURS, coverage, vendi
 from palm_models.encoder import CONFIG, Encoder
 from palm_models.realism import kernel_ratio, swd_ratio

@@ -16,7 +16,7 @@ from manifests.card import CardFacts
 from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, SCHEMA_VERSION, WRITTEN
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish import publish
-from manifests.read import Dataset, open_dataset
+from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manifests.files.layout import RECIPE
-from manifests.read import Dataset
+from manifests.read.open import Dataset
 
 PARAMETERS = "identity_parameters"
 Person = tuple[int, str]  # root seed and number of a subject: equal ones have the same hands

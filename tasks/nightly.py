@@ -5,7 +5,7 @@ import tomllib
 from manifests.contract.schema import SchemaError
 from manifests.files.layout import RECIPE
 from manifests.files.remote import Location
-from manifests.read import DatasetError, open_dataset
+from manifests.read.open import DatasetError, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import Recipe, parse
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
-from manifests.read import Dataset
+from manifests.read.open import Dataset
 from manifests.recipe.recipe import load, parse
 from palm_models.capture import CONTROLS, Capture, make_capture
 from palm_models.checkpoint import CheckpointError

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
-from manifests.read import Dataset, open_dataset
+from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.recipe import Recipe
 from tasks import page, shown
 from tasks.accounting import Step, count_aligned, count_identities, count_images, count_photos

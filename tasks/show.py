@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manifests.files.layout import IDENTITIES, MANIFEST
-from manifests.read import Dataset, data_root
+from manifests.read.open import Dataset, data_root
 from manifests.sql import ask, tables
 from tasks.contact_sheet import Block, Row, draw_sheet
 

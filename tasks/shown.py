@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from manifests.files.layout import MANIFEST
-from manifests.read import Dataset
+from manifests.read.open import Dataset
 
 IMAGES, CAPTURES, REAL = 1000, 8, 16  # shown at most: images, of one identity, photographs
 BATCH = 8192  # rows of the manifest read: more than can be shown

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from manifests.read import Dataset, open_dataset
+from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.recipe import parse
 from tasks import stages
 from tasks.judge import judge

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 
 from manifests.contract.images import decode, encode, pixels
 from manifests.contract.schema import METADATA_KEY, SchemaError
-from manifests.dataset import PalmDataset
-from manifests.read import DatasetError
-from manifests.stream import PalmStream
+from manifests.read.dataset import PalmDataset
+from manifests.read.open import DatasetError
+from manifests.read.stream import PalmStream
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
 
 
@@ -134,7 +134,7 @@ def test_a_file_of_samples(version, tmp_path):
 
 
 def test_a_view_reads_like_a_version(version, tmp_path):
-    from manifests.read import open_dataset
+    from manifests.read.open import open_dataset
     from manifests.select import select
 
     count = select(open_dataset(version), "hand = 'left' AND capture = 2", tmp_path / "view")

@@ -11,7 +11,7 @@ from manifests import export as exporting
 from manifests.contract.images import is_marked
 from manifests.export import WRITERS, export
 from manifests.files.layout import PublishError
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.select import select
 from tests.fake_shards import make_shards, publish_shards
 from tests.small import quiet

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from manifests.diff import diff
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.verify import verify
 from tasks.extend import ExtendError, extended
 from tests.small import build

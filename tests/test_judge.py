@@ -10,7 +10,7 @@ import pytest
 
 from bench import faults as alterations
 from manifests.contract.images import encode
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.recipe.recipe import load
 from manifests.verify import verify
 from palm_models.capture import make_capture

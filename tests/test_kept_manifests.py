@@ -7,7 +7,7 @@ import pytest
 
 from manifests.contract.images import is_marked
 from manifests.contract.schema import COLUMNS, OPTIONAL
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.select import select
 from manifests.verify import verify
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from manifests.contract.images import encode
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine

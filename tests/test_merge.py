@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flows.cli import main
 from manifests.diff import diff
-from manifests.read import open_dataset
+from manifests.read.open import open_dataset
 from manifests.select import select
 from manifests.verify import verify
 from tasks.extend import ExtendError, extended

@@ -7,7 +7,7 @@ import pytest
 
 from flows.build_dataset import _build
 from manifests.publish import latest, versions
-from manifests.read import version_folder
+from manifests.read.open import version_folder
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from manifests.retention import retain

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.balanced import PKOrder
-from manifests.orders import EpochOrder, windowed
+from manifests.read.balanced import PKOrder
+from manifests.read.orders import EpochOrder, windowed
 
 SHAPES = st.tuples(st.lists(st.integers(1, 9), min_size=6, max_size=40), st.integers(1, 3), st.integers(1, 4))
 
@@ -108,7 +108,7 @@ def test_a_window_holds_few_blocks_and_mixes_them():
 LARGE = """
 import sys
 import numpy as np
-from manifests.balanced import PKOrder
+from manifests.read.balanced import PKOrder
 labels = np.repeat(np.arange(1_000_000), 10)
 order = PKOrder(labels, 64, 4, seed=1)
 order.load_state_dict({"epoch": 0, "batch": 20_000})

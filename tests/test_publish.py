@@ -11,7 +11,7 @@ import pytest
 
 from manifests.files.layout import PublishError, atomic_write, check_writable
 from manifests.publish import latest, versions
-from manifests.read import DatasetError, open_dataset
+from manifests.read.open import DatasetError, open_dataset
 from manifests.verify import verify
 from tests.fake_shards import make_shards, publish_shards
 

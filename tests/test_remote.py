@@ -8,10 +8,10 @@ from itertools import count
 
 import pytest
 
-from manifests.dataset import PalmDataset
 from manifests.files.remote import RemoteError, RemotePath, resolve
 from manifests.mirror import mirror, newest
-from manifests.read import open_dataset
+from manifests.read.dataset import PalmDataset
+from manifests.read.open import open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load, parse
 from manifests.retention import retain_remote

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from manifests.files.layout import PublishError
-from manifests.read import DatasetError, data_root, open_dataset
+from manifests.read.open import DatasetError, data_root, open_dataset
 from manifests.select import select
 from manifests.sql import QueryError
 from manifests.verify import verify

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.schema import IMAGE_COLUMN, SchemaError, read_metadata
 from manifests.files.remote import Location, RemoteError, parquet_source
-from manifests.read import DatasetError, inside
+from manifests.read.open import DatasetError, inside
 
 OPEN_FILES = 64  # data files that a process keeps open
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch.utils.data import DataLoader
 
-from manifests.balanced import PKOrder
-from manifests.orders import WINDOW, EpochOrder, Order, Place
+from manifests.read.balanced import PKOrder
+from manifests.read.orders import WINDOW, EpochOrder, Order, Place
 
 if TYPE_CHECKING:
-    from manifests.dataset import PalmDataset
+    from manifests.read.dataset import PalmDataset
 
 
 class Resumable(Protocol):

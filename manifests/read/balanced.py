@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.orders import WINDOW, Indices, Order, windowed
+from manifests.read.orders import WINDOW, Indices, Order, windowed
 
 
 class PKOrder(Order):

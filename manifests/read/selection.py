@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import MANIFEST
 from manifests.files.remote import parquet_source
-from manifests.read import Dataset, DatasetError, data_root, inside
+from manifests.read.open import Dataset, DatasetError, data_root, inside
 
 log = logging.getLogger("palmforge")
 

@@ -10,17 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from manifests.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers, stacked
 from manifests.contract.images import pixels
 from manifests.contract.schema import SchemaError
 from manifests.files.layout import MANIFEST
 from manifests.files.remote import Location, parquet_source
-from manifests.read import DatasetError, data_root, open_dataset
-from manifests.selection import Choice, choose, readable
-from manifests.shards import Shards
+from manifests.read.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers, stacked
+from manifests.read.open import DatasetError, data_root, open_dataset
+from manifests.read.selection import Choice, choose, readable
+from manifests.read.shards import Shards
 
 if TYPE_CHECKING:
-    from manifests.loader import PalmLoader
+    from manifests.read.loader import PalmLoader
 
 NEEDED = ("shard", "row", "label", "identity_id")
 Decode = Callable[[NDArray[np.uint8]], Any]
@@ -105,7 +105,7 @@ class PalmDataset:
 
     def loader(self, batch_size: int = 64, **options: Any) -> "PalmLoader":
         """Shuffled, resumable batches of this dataset; the options are those of `PalmLoader.of`."""
-        from manifests.loader import PalmLoader
+        from manifests.read.loader import PalmLoader
 
         return PalmLoader.of(self, batch_size, **options)
 

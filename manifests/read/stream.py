@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from manifests.dataset import PalmDataset
-from manifests.loader import PalmLoader
-from manifests.orders import WINDOW, EpochOrder
+from manifests.read.dataset import PalmDataset
+from manifests.read.loader import PalmLoader
+from manifests.read.orders import WINDOW, EpochOrder
 
 
 class PalmStream(IterableDataset[Any]):
