@@ -10,7 +10,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.files.remote.RemoteError",
     "manifests.contract.schema.SchemaError",
     "manifests.sql.QueryError",
-    "manifests.survey.ShardError",
+    "manifests.publish.survey.ShardError",
     "palm_models.checkpoint.CheckpointError",
     "palm_models.hand_model.HandModelError",
     "tasks.augment.AugmentError",

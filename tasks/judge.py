@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from manifests.contract.schema import JUDGED
 from manifests.files.layout import REJECTS
-from manifests.parts import Part
+from manifests.publish.parts import Part
 from manifests.recipe.recipe import Recipe
 from palm_models.encoder import CONFIG, Encoder
 from palm_models.hand_model import HandModelError, hand_model

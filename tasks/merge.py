@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tomli_w
 
-from manifests.card import CardFacts
 from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, SCHEMA_VERSION, WRITTEN
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
-from manifests.publish import publish
+from manifests.publish.card import CardFacts
+from manifests.publish.publish import publish
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load

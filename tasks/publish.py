@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from manifests.card import CardFacts
 from manifests.files.layout import REJECTS, check_writable
-from manifests.mirror import mirror
-from manifests.publish import publish
+from manifests.publish.card import CardFacts
+from manifests.publish.mirror import mirror
+from manifests.publish.publish import publish
 from manifests.recipe.recipe import Recipe
 from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.engine import PARAMETERS

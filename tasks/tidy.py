@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manifests.files.layout import DELETING, explain_write_errors
+from manifests.publish.retention import retain, retain_remote
 from manifests.recipe.recipe import Recipe
-from manifests.retention import retain, retain_remote
 from tasks.unchanged import STAGE, remember
 from tasks.work import MARKER, OWNER
 

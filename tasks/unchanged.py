@@ -5,7 +5,7 @@ from pathlib import Path
 
 from manifests.files.layout import LATEST, MANIFEST, file_sha256
 from manifests.files.remote import is_remote
-from manifests.mirror import newest
+from manifests.publish.mirror import newest
 from manifests.recipe.recipe import Recipe
 from tasks.remote_source import remote_listing
 from tasks.work import Stage, Work, code_digest, digest_of

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manifests.card import CardFacts
 from manifests.contract.images import SUFFIX, encode
-from manifests.publish import Version, publish
+from manifests.publish.card import CardFacts
+from manifests.publish.publish import Version, publish
 from manifests.recipe.recipe import parse
 from manifests.recipe.sections import Splits
 from manifests.recipe.split import split_of

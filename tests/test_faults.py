@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from manifests.publish import versions
+from manifests.publish.publish import versions
 from manifests.verify import verify
 from tests.one_night import Nights, Reader, files
 
@@ -71,10 +71,10 @@ def wait_for(condition, night, seconds=120):
 KILLS = {
     "before the first shard": ("flows.progress:_Lines.__call__", 1),
     "after three shards": ("flows.progress:_Lines.__call__", 4),
-    "before the tables": ("manifests.publish:write_tables", 1),
-    "before the checksums": ("manifests.publish:_seal", 1),
+    "before the tables": ("manifests.publish.publish:write_tables", 1),
+    "before the checksums": ("manifests.publish.publish:_seal", 1),
     "before the version is durable": ("manifests.files.layout:fsync_tree", 1),
-    "before LATEST": ("manifests.publish:swap_pointer", 1),
+    "before LATEST": ("manifests.publish.publish:swap_pointer", 1),
     "before tidying": ("tasks.tidy:retain", 1),
     "before the last note": ("tasks.tidy:remember", 1),
 }
@@ -148,7 +148,7 @@ def _flip(file):
 
 def test_a_shard_is_spoilt_after_it_was_marked(nights, undisturbed, tmp_path, home):
     recipe = write(tmp_path)
-    nights.killed(recipe, "manifests.publish:survey")
+    nights.killed(recipe, "manifests.publish.publish:survey")
     shards = sorted(m.parent for m in tmp_path.glob("work/shards/*/*/DONE.json"))
     assert len(shards) == len(SPOILT)
     for shard, spoil in zip(shards, SPOILT.values(), strict=True):
@@ -159,7 +159,7 @@ def test_a_shard_is_spoilt_after_it_was_marked(nights, undisturbed, tmp_path, ho
 
 def test_a_shard_is_spoilt_between_drawing_and_publishing(nights, undisturbed, tmp_path, home):
     recipe = write(tmp_path)
-    night = nights.start(recipe, fault={"at": "manifests.publish:survey", "do": "SIGSTOP"})
+    night = nights.start(recipe, fault={"at": "manifests.publish.publish:survey", "do": "SIGSTOP"})
     wait_for(lambda: "T" in Path(f"/proc/{night.pid}/stat").read_text().rpartition(")")[2].split()[0], night)
     shard = next(tmp_path.glob("work/shards/*/*/shard.parquet"))
     data = bytearray(shard.read_bytes())

@@ -21,7 +21,7 @@ KILLS = {
     "train: the weights are saved, the state is not": ("tasks.train:write_state", 1),
     "generate: before the second picture": ("flows.progress:_Lines.__call__", 2),
     "judge: before the verdicts": ("tasks.judge:_Court.write", 1),
-    "publish: before the checksums": ("manifests.publish:_seal", 1),
+    "publish: before the checksums": ("manifests.publish.publish:_seal", 1),
 }
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from flows.build_dataset import _build
-from manifests.publish import latest, versions
+from manifests.publish.publish import latest, versions
+from manifests.publish.retention import retain
 from manifests.read.open import version_folder
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
-from manifests.retention import retain
 from manifests.verify import verify
 from tasks import stages
 from tasks.nightly import tonight

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.parts import Part, ahead, batches
+from manifests.publish.parts import Part, ahead, batches
 from manifests.read.open import open_dataset
 from manifests.verify import verify
 from tests.fake_shards import make_shards, publish_shards, row, write_shard

@@ -9,12 +9,12 @@ from itertools import count
 import pytest
 
 from manifests.files.remote import RemoteError, RemotePath, resolve
-from manifests.mirror import mirror, newest
+from manifests.publish.mirror import mirror, newest
+from manifests.publish.retention import retain_remote
 from manifests.read.dataset import PalmDataset
 from manifests.read.open import open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load, parse
-from manifests.retention import retain_remote
 from manifests.verify import verify
 from tasks.found import SourceError
 from tasks.sources import SourceSpec, find

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from manifests.contract.schema import JUDGED, SchemaError
 from manifests.files.layout import CHECKSUMS
-from manifests.publish import file_sha256
+from manifests.publish.publish import file_sha256
 from manifests.read.open import DatasetError, open_dataset
 from manifests.verify import verify
 from tests.fake_shards import make_shards, publish_shards

@@ -22,9 +22,9 @@ from manifests.contract.schema import (
     manifest_schema,
 )
 from manifests.files.layout import DATA, IDENTITIES, MANIFEST
-from manifests.number import Numbering, Run
-from manifests.parts import Part, ahead, part_of
-from manifests.survey import ShardError, Survey, read, shard_fields
+from manifests.publish.number import Numbering, Run
+from manifests.publish.parts import Part, ahead, part_of
+from manifests.publish.survey import ShardError, Survey, read, shard_fields
 
 TABLE_GROUP_ROWS = 4096  # rows of a row group of the manifest
 IDENTITY_GROUP_ROWS = 256  # of identities.parquet, whose rows hold all creases: some 20 KB each

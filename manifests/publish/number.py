@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from manifests.files.layout import SPLITS, shard_name
-from manifests.survey import Survey
+from manifests.publish.survey import Survey
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from manifests.contract.schema import (
     parameter_fields,
 )
 from manifests.files.layout import SPLITS
-from manifests.parts import Part, ahead, batches, part_of
+from manifests.publish.parts import Part, ahead, batches, part_of
 
 GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
 GROUP_BYTES = 64 << 20  # a row group of large images is cut here

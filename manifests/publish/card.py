@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manifests.contract.schema import markdown_table, per_image
 from manifests.files.layout import SPLITS
-from manifests.survey import Survey
+from manifests.publish.survey import Survey
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from manifests.card import CardFacts
 from manifests.contract.schema import COLUMNS, IMAGE, IMAGE_COLUMN, PAIR_COLUMNS, SCHEMA_VERSION
 from manifests.files.layout import IDENTITIES, MANIFEST, MEASURES, PAIRS, REJECTS, SHARD_NAME
+from manifests.publish.card import CardFacts
 
 PARQUET = "application/x-parquet"  # what mlcroissant and Hugging Face know it by
 IMAGES, FILES, COMPARISONS = "images", "data-files", "pairs"  # record set, file set, record set

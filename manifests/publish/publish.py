@@ -12,9 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from manifests.card import CardFacts, render_card
 from manifests.contract.schema import per_image, read_metadata
-from manifests.croissant import describe
 from manifests.files.layout import (
     BUILDING,
     CARD,
@@ -33,10 +31,12 @@ from manifests.files.layout import (
     swap_pointer,
 )
 from manifests.files.remote import Location, parquet_source
-from manifests.parts import Part
-from manifests.survey import Survey, survey
-from manifests.verification import write_pairs
-from manifests.write import write_tables
+from manifests.publish.card import CardFacts, render_card
+from manifests.publish.croissant import describe
+from manifests.publish.pairs import write_pairs
+from manifests.publish.parts import Part
+from manifests.publish.survey import Survey, survey
+from manifests.publish.write import write_tables
 
 
 @dataclass(frozen=True)

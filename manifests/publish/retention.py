@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from manifests.files.layout import CHECKSUMS, DELETING, explain_write_errors, fsync_directory
 from manifests.files.remote import RemotePath, files_below
-from manifests.mirror import newest
-from manifests.publish import latest, number_of, publishing, versions
+from manifests.publish.mirror import newest
+from manifests.publish.publish import latest, number_of, publishing, versions
 
 MARK = "/.deleting"  # file in a remote version that is being deleted
 FEWEST = 2  # a reader that has just read LATEST may be opening the version before the newest
