@@ -14,10 +14,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from manifests.diff import diff
-from manifests.export import WRITERS, export
 from manifests.read.open import open_dataset
-from manifests.select import select
+from manifests.tools.diff import diff
+from manifests.tools.export import WRITERS, export
+from manifests.tools.select import select
 from tasks.merge import merge
 from tasks.regenerate import regenerate, some
 from tests.fake_shards import publish_shards, row, write_shard

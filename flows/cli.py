@@ -98,7 +98,7 @@ def verify(dataset: str) -> None:
 
     A version, or a folder with LATEST, on this machine or at an address such as s3://bucket/palms.
     """
-    from manifests.verify import verify as check
+    from manifests.tools.verify import verify as check
 
     with friendly_errors():
         findings = check(dataset)

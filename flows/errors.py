@@ -9,7 +9,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.recipe.errors.RecipeError",
     "manifests.files.remote.RemoteError",
     "manifests.contract.schema.SchemaError",
-    "manifests.sql.QueryError",
+    "manifests.tools.sql.QueryError",
     "manifests.publish.survey.ShardError",
     "palm_models.checkpoint.CheckpointError",
     "palm_models.hand_model.HandModelError",

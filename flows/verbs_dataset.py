@@ -52,7 +52,7 @@ def select(dataset: Path, query: str, out: Path) -> None:
     sample_id. Its tables are `manifest` and `identities`.
     """
     from manifests.read.open import open_dataset
-    from manifests.select import select as write
+    from manifests.tools.select import select as write
 
     with friendly_errors():
         count = write(open_dataset(dataset), query, out)
@@ -124,8 +124,8 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
 @click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
 def diff(before: Path, after: Path, as_json: bool) -> None:
     """Say what leads from version BEFORE to version AFTER; exit code 0: the same, 1: not, 2: an error."""
-    from manifests.diff import diff as compare
     from manifests.read.open import open_dataset
+    from manifests.tools.diff import diff as compare
 
     with friendly_errors(code=2):
         found = compare(open_dataset(before), open_dataset(after))
@@ -140,8 +140,8 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
 def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], out: Path) -> None:
     """Write DATASET (a version or a view) for readers of other formats; bytes and labels as they are."""
     from flows.progress import progress
-    from manifests.export import export as write
     from manifests.read.open import open_dataset
+    from manifests.tools.export import export as write
 
     with friendly_errors(), progress("export") as report:
         count = write(open_dataset(dataset), kind, out, report)
@@ -159,7 +159,7 @@ def merge(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: boo
     from flows.progress import progress
     from manifests.read.open import open_dataset
     from manifests.recipe.recipe import parse
-    from manifests.verify import verify
+    from manifests.tools.verify import verify
     from tasks.merge import merge as join
 
     with friendly_errors(), progress("merge") as report:

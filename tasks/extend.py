@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from manifests.diff import Difference, diff
 from manifests.files.layout import RECIPE
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
+from manifests.tools.diff import Difference, diff
 from tasks.regenerate import regenerate, some
 from tasks.software import changes
 

@@ -179,7 +179,7 @@ class Reader:
         assert not self.wrong, self.wrong
 
     def _poll(self):
-        from manifests.verify import verify
+        from manifests.tools.verify import verify
 
         while not self.ended.is_set():
             try:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from flows.build_dataset import build_dataset
 from flows.cli import main
-from manifests.verify import verify
+from manifests.tools.verify import verify
 
 SECTIONS = {
     "wgan-gp": {"wgan": {"size": 16, "latent": 8, "width": 2, "batch": 4, "epochs": 2, "save_epochs": 1}},

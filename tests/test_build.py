@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from manifests.recipe.recipe import load
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from palm_models.identity import Identity, make_identity
 from tasks import stages
 from tasks.generate import generate

@@ -135,7 +135,7 @@ def test_a_file_of_samples(version, tmp_path):
 
 def test_a_view_reads_like_a_version(version, tmp_path):
     from manifests.read.open import open_dataset
-    from manifests.select import select
+    from manifests.tools.select import select
 
     count = select(open_dataset(version), "hand = 'left' AND capture = 2", tmp_path / "view")
     view, whole = (PalmDataset(path, columns=["sample_id"]) for path in (tmp_path / "view", version))

@@ -16,7 +16,7 @@ import cv2
 import pytest
 
 from flows.deploy import deploy, is_up
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.hands import drawn_hand
 from tests.kaggle_server import Kaggle
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import main
-from manifests.diff import diff
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import parse
+from manifests.tools.diff import diff
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
 
 

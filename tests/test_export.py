@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from manifests import export as exporting
 from manifests.contract.images import is_marked
-from manifests.export import WRITERS, export
 from manifests.files.layout import PublishError
 from manifests.read.open import open_dataset
-from manifests.select import select
+from manifests.tools import export as exporting
+from manifests.tools.export import WRITERS, export
+from manifests.tools.select import select
 from tests.fake_shards import make_shards, publish_shards
 from tests.small import quiet
 

@@ -4,9 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import main
-from manifests.diff import diff
 from manifests.read.open import open_dataset
-from manifests.verify import verify
+from manifests.tools.diff import diff
+from manifests.tools.verify import verify
 from tasks.extend import ExtendError, extended
 from tests.small import build
 

@@ -13,7 +13,7 @@ import pytest
 import tomli_w
 
 from manifests.publish.publish import versions
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.one_night import Nights, Reader, files
 
 RECIPE = {

@@ -8,7 +8,7 @@ import cv2
 import pytest
 import tomli_w
 
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.hands import drawn_hand
 from tests.one_night import Nights, Reader, files
 from tests.test_faults import small_disk

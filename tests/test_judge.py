@@ -12,7 +12,7 @@ from bench import faults as alterations
 from manifests.contract.images import encode
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import load
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from palm_models.capture import make_capture
 from palm_models.identity import make_identity
 from palm_models.renderer import RendererEngine

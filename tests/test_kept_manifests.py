@@ -8,8 +8,8 @@ import pytest
 from manifests.contract.images import is_marked
 from manifests.contract.schema import COLUMNS, OPTIONAL
 from manifests.read.open import open_dataset
-from manifests.select import select
-from manifests.verify import verify
+from manifests.tools.select import select
+from manifests.tools.verify import verify
 
 KEPT = sorted((Path(__file__).parent / "manifests").iterdir())
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import main
-from manifests.diff import diff
 from manifests.read.open import open_dataset
-from manifests.select import select
-from manifests.verify import verify
+from manifests.tools.diff import diff
+from manifests.tools.select import select
+from manifests.tools.verify import verify
 from tasks.extend import ExtendError, extended
 from tasks.merge import merge
 from tasks.merge_sources import MergeError, arrange

@@ -11,7 +11,7 @@ from manifests.publish.retention import retain
 from manifests.read.open import version_folder
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tasks import stages
 from tasks.nightly import tonight
 from tasks.unchanged import published

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manifests.publish.parts import Part, ahead, batches
 from manifests.read.open import open_dataset
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
 
 

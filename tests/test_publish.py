@@ -12,7 +12,7 @@ import pytest
 from manifests.files.layout import PublishError, atomic_write, check_writable
 from manifests.publish.publish import latest, versions
 from manifests.read.open import DatasetError, open_dataset
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.fake_shards import make_shards, publish_shards
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ from manifests.read.dataset import PalmDataset
 from manifests.read.open import open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load, parse
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tasks.found import SourceError
 from tasks.sources import SourceSpec, find
 from tasks.stages import ingest

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from flows.cli import main
 from manifests.files.layout import PublishError
 from manifests.read.open import DatasetError, data_root, open_dataset
-from manifests.select import select
-from manifests.sql import QueryError
-from manifests.verify import verify
+from manifests.tools.select import select
+from manifests.tools.sql import QueryError
+from manifests.tools.verify import verify
 from tests.fake_shards import make_shards, publish_shards
 
 

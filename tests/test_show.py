@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from manifests.read.open import open_dataset
-from manifests.select import select
+from manifests.tools.select import select
 from tasks.show import page, sheet, summary
 from tests.fake_shards import make_shards, publish_shards
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from manifests.publish.pairs import mated_pairs, non_mated_pairs
 from manifests.publish.publish import file_sha256
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.fake_shards import make_shards, publish_shards, row, write_shard
 
 GROUPS = st.lists(st.integers(0, 6), min_size=0, max_size=40).map(lambda x: np.array(x, np.int64))

@@ -14,7 +14,7 @@ from manifests.contract.schema import JUDGED, SchemaError
 from manifests.files.layout import CHECKSUMS
 from manifests.publish.publish import file_sha256
 from manifests.read.open import DatasetError, open_dataset
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.fake_shards import make_shards, publish_shards
 
 

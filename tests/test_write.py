@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from manifests.contract.schema import SchemaError
 from manifests.files.layout import SHARD_NAME
 from manifests.publish.survey import ShardError
-from manifests.verify import verify
+from manifests.tools.verify import verify
 from tests.fake_shards import HANDS, make_shards, publish_shards, row, write_shard
 
 

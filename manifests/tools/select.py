@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from manifests.contract.schema import METADATA_KEY
 from manifests.files.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
 from manifests.read.open import Dataset, DatasetError, data_root
-from manifests.sql import QueryError, ask, tables
+from manifests.tools.sql import QueryError, ask, tables
 
 BATCH_ROWS = 8192
 

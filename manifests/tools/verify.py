@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from manifests.files.layout import CARD, CHECKSUMS, IDENTITIES, MANIFEST, PAIRS, RECIPE, VIEW, file_sha256
 from manifests.files.remote import Location, files_below
-from manifests.findings import Findings
 from manifests.publish.pairs import check_pairs
 from manifests.read.open import DatasetError, data_root, inside, version_folder
-from manifests.verify_rows import check_rows
+from manifests.tools.findings import Findings
+from manifests.tools.verify_rows import check_rows
 
 CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
 

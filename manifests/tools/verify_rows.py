@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, OPTIONAL, SchemaError, read_metadata
 from manifests.files.layout import IDENTITIES, MANIFEST, SHARD_NAME
 from manifests.files.remote import Location, files_below, parquet_source
-from manifests.findings import Findings
 from manifests.read.open import DatasetError, inside
+from manifests.tools.findings import Findings
 
 BATCH_ROWS = 128  # rows that are held at once, of the manifest and of each shard
 RULE_COLUMNS = (

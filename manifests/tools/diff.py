@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from manifests.contract.schema import JUDGED
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Dataset
-from manifests.sql import ask, tables
+from manifests.tools.sql import ask, tables
 
 # Where a row lies, in which version and beside how many images says nothing about what it is.
 ADDRESSES = ("shard", "row", "dataset_version", "created_at", "images")
