@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from palm_models.capture import make_capture
-from palm_models.frame import palm_width, transform
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import palm_width, transform
+from palm_models.hand.identity import make_identity
 from palm_models.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
-from palm_models.identity import make_identity
 from palm_models.landmarks import HandFinder
 from palm_models.picture import decode
 from palm_models.renderer import RendererEngine

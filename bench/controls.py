@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import make_capture
 from palm_models.diffusion import DiffusionEngine
 from palm_models.engine import Drawing, Engine
-from palm_models.frame import View, palm_width
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import View, palm_width
+from palm_models.hand.identity import HANDS, Identity, make_identity
 from palm_models.hand_model import hand_model
-from palm_models.identity import HANDS, Identity, make_identity
 from palm_models.landmarks import HandFinder
 from palm_models.renderer import RendererEngine
 from palm_models.skin import linear_to_lab, tone_to_lab, typology_angle

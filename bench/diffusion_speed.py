@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from denoising_diffusion_pytorch import Unet
 
-from palm_models.capture import make_capture
 from palm_models.diffusion import DiffusionEngine
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 
 BASELINE_STEPS = 1000  # of the hackathon entry's GaussianDiffusion
 

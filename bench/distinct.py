@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 
-from palm_models.creases import trace
-from palm_models.hand import palm_distance, rest
-from palm_models.identity import Identity, make_identity
+from palm_models.hand.creases import trace
+from palm_models.hand.identity import Identity, make_identity
+from palm_models.hand.skeleton import palm_distance, rest
 
 
 def principal_points(identity: Identity) -> np.ndarray:

@@ -20,12 +20,12 @@ from bench.faults import altered
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe, parse
 from manifests.recipe.sections import View
-from palm_models.capture import make_capture
 from palm_models.encoder import CONFIG, Encoder
 from palm_models.engine import Drawing, Engine
-from palm_models.frame import palm_width
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import palm_width
+from palm_models.hand.identity import make_identity
 from palm_models.hand_model import hand_model
-from palm_models.identity import make_identity
 from palm_models.landmarks import HandFinder
 from palm_models.pyramid import Pyramid
 from palm_models.quality import BOUNDS, measure

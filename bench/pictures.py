@@ -7,11 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from palm_models.capture import make_capture
 from palm_models.diffusion import DiffusionEngine
 from palm_models.engine import Engine
-from palm_models.frame import View
-from palm_models.identity import HANDS, make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import View
+from palm_models.hand.identity import HANDS, make_identity
 from palm_models.renderer import RendererEngine
 
 SEED = 2

@@ -10,10 +10,10 @@ import numpy as np
 
 from bench.holdout import Pictures, held_out, real_palms
 from palm_models import realism
-from palm_models.capture import make_capture
 from palm_models.engine import Engine
-from palm_models.frame import Hand
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import Hand
+from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 # Captures like the photographs': large, clean pictures scaled down, of people of about their skin tones.

@@ -3,8 +3,8 @@
 import sys
 import time
 
-from palm_models.capture import make_capture
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 

@@ -18,11 +18,11 @@ from bench.realism import PEOPLE, STUDIO, drawn
 from bench.utility import MARGIN, cut, eer, examine, scores
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models import realism
-from palm_models.capture import make_capture
 from palm_models.diversity import vendi
 from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.engine import Engine
-from palm_models.identity import HANDS, make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import HANDS, make_identity
 from palm_models.scores import compare, d_prime
 from tasks.stages import WEIGHTS
 from tasks.train_ddpm import train_ddpm

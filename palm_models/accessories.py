@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import Capture
-from palm_models.hand import FINGERS, Skeleton, forearm_axis, rest
-from palm_models.identity import Identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.identity import Identity
+from palm_models.hand.skeleton import FINGERS, Skeleton, forearm_axis, rest
 from palm_models.ridges import upsample
 from palm_models.warp import Warp
 

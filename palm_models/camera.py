@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import Capture
+from palm_models.hand.capture import Capture
 
 Float = NDArray[np.float32]
 STEPS = 4096

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palm_models.baseline import check_view, fill, generator, load_baseline, resize, typical_landmarks
-from palm_models.capture import Capture
 from palm_models.ddpm import DdpmSpec, build, renoise, sample
 from palm_models.engine import Drawing
-from palm_models.frame import View, palm_width
+from palm_models.hand.capture import Capture
+from palm_models.hand.frame import View, palm_width
+from palm_models.hand.identity import Identity
 from palm_models.hand_model import hand_model
-from palm_models.identity import Identity
 from palm_models.landmarks import HandFinder
 from palm_models.tps import bend, spline
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palm_models.camera import develop, photograph
-from palm_models.capture import Capture
 from palm_models.checkpoint import load_checkpoint
 from palm_models.condition import Condition, condition, ground, to_detail, to_picture
 from palm_models.engine import Drawing
-from palm_models.frame import View
-from palm_models.identity import HANDS, Identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.frame import View
+from palm_models.hand.identity import HANDS, Identity
 from palm_models.network import pack, without_lines
 from palm_models.renderer import covered, scene
 from palm_models.sampler import Denoise, guided, multistep, released, time_steps

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import Capture
-from palm_models.frame import View
-from palm_models.identity import Identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.frame import View
+from palm_models.hand.identity import Identity
 
 PARAMETERS = {  # columns of engines that know no traits and no circumstances
     "identity_latent_norm": "wgan-gp: length of the individual's latent, which identity_parameters holds",

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.frame import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, RING_MCP, WRIST, transform
+from palm_models.hand.frame import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, RING_MCP, WRIST, transform
 from palm_models.litert import Network
 from palm_models.pyramid import Pyramid
 

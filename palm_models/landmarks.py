@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.frame import Hand, palm_width, transform
+from palm_models.hand.frame import Hand, palm_width, transform
 from palm_models.hand_model import DETECTOR, LANDMARKS, LITE, members
 from palm_models.hand_network import HandNetwork, Reading, looks_left
 from palm_models.palm_detector import PalmDetector

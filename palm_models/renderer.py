@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from palm_models.accessories import wear
 from palm_models.camera import photograph
-from palm_models.capture import Capture
 from palm_models.engine import Drawing
-from palm_models.frame import View
-from palm_models.identity import Identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.frame import View
+from palm_models.hand.identity import Identity
 from palm_models.scenery import background
 from palm_models.shade import Skin, lay, shade
 from palm_models.surface import Surface, surface

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import Capture
-from palm_models.identity import Identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.identity import Identity
 from palm_models.ridges import upsample
 from palm_models.skin import palette
 from palm_models.surface import DIRECTIONS, Surface

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models import ridges
-from palm_models.creases import Crease, profile, trace
-from palm_models.flexion import flexion_creases
-from palm_models.frame import View
-from palm_models.hand import rest
-from palm_models.identity import Identity
-from palm_models.marks import Mark
+from palm_models.hand.creases import Crease, profile, trace
+from palm_models.hand.flexion import flexion_creases
+from palm_models.hand.frame import View
+from palm_models.hand.identity import Identity
+from palm_models.hand.marks import Mark
+from palm_models.hand.skeleton import rest
 
 Float = NDArray[np.float32]
 RECTS = {

@@ -13,7 +13,7 @@ from palm_models.baseline import save_baseline
 from palm_models.checkpoint import CheckpointError
 from palm_models.ddpm import DdpmSpec, build
 from palm_models.ddpm_engine import NAME
-from palm_models.frame import View
+from palm_models.hand.frame import View
 
 KEYS = {"step", "model", "opt", "ema", "scaler", "version"}
 LARGEST = 16 << 30  # bytes

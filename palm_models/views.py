@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.frame import View, frame_matrix
+from palm_models.hand.frame import View, frame_matrix
 from palm_models.pyramid import Pyramid
 
 LEAST_SIDE = 16  # px: a smaller palm is enlarged to this side

@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import Capture
-from palm_models.frame import View, frame_matrix, transform
-from palm_models.hand import Body, Skeleton, body, landmarks, pose, rest
-from palm_models.identity import Identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.frame import View, frame_matrix, transform
+from palm_models.hand.identity import Identity
+from palm_models.hand.skeleton import Body, Skeleton, body, landmarks, pose, rest
 
 Array = NDArray[np.float64]
 Float = NDArray[np.float32]

@@ -8,8 +8,8 @@ import pyarrow as pa
 from manifests.contract.schema import markdown_table
 from manifests.files.layout import atomic_write
 from manifests.recipe.table import between
-from palm_models.controls import Prior
-from palm_models.priors import CAPTURE, IDENTITY
+from palm_models.hand.controls import Prior
+from palm_models.hand.priors import CAPTURE, IDENTITY
 
 START, END = "<!-- columns -->\n", "<!-- /columns -->"
 TYPES = {"count": pa.int64(), "chance": pa.bool_(), "choice": pa.string()}  # every other kind is a number
@@ -24,7 +24,7 @@ UNITS = {  # what a meaning says of its unit: the unit
     "0 to 1": "share",
     "grey levels": "grey level",
 }
-# Lengths whose meaning leaves out what holds for all of them, as in palm_models/priors.py.
+# Lengths whose meaning leaves out what holds for all of them, as in palm_models/hand/priors.py.
 LENGTHS = (
     "identity_mottle_size",
     "identity_ridge_period",

@@ -16,10 +16,10 @@ from PIL import Image
 
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe
-from palm_models.capture import make_capture
 from palm_models.encoder import Encoder
-from palm_models.frame import palm_width
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import palm_width
+from palm_models.hand.identity import make_identity
 from palm_models.landmarks import LEAST_PRESENCE, HandFinder
 from palm_models.pyramid import Pyramid
 from palm_models.quality import measure

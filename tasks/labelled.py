@@ -18,7 +18,7 @@ from manifests.contract.images import decode
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import parse
 from palm_models.encoder import to_grey
-from palm_models.frame import View
+from palm_models.hand.frame import View
 from tasks import stages
 from tasks.found import SourceError
 from tasks.sampled import palm

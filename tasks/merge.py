@@ -19,8 +19,8 @@ from manifests.publish.publish import publish
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
-from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
-from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
+from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
+from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.merge_sources import PARAMETERS, Source, arrange
 from tasks.samples import drawn_with
 from tasks.show import page, sheet

@@ -20,9 +20,9 @@ from manifests.contract.schema import manifest_schema, parameter_fields
 from manifests.files.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import Recipe
-from palm_models.capture import make_capture
 from palm_models.engine import Engine
-from palm_models.identity import Identity, make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
 from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.parallel import available_cores, in_order

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.baseline import resize
-from palm_models.frame import View
+from palm_models.hand.frame import View
 
 log = logging.getLogger("palmforge")
 Progress = Callable[[int, int], None]  # (steps done, steps in all)

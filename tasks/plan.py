@@ -10,9 +10,9 @@ from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import Recipe
 from manifests.recipe.sections import ENGINE_EXECUTION
 from manifests.recipe.split import split_of
-from palm_models.capture import make_capture
-from palm_models.frame import Hand
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.frame import Hand
+from palm_models.hand.identity import make_identity
 from tasks.augment import Augmenter
 from tasks.work import code_digest, digest_of
 

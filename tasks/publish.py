@@ -11,9 +11,9 @@ from manifests.publish.card import CardFacts
 from manifests.publish.mirror import mirror
 from manifests.publish.publish import publish
 from manifests.recipe.recipe import Recipe
-from palm_models.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.engine import PARAMETERS
-from palm_models.identity import CONTROLS as IDENTITY_CONTROLS
+from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
+from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.judge import Judged
 from tasks.judge_rejects import publishable
 from tasks.release import check_release

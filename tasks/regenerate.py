@@ -15,9 +15,9 @@ from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Dataset
 from manifests.recipe.recipe import load, parse
-from palm_models.capture import CONTROLS, Capture, make_capture
 from palm_models.checkpoint import CheckpointError
-from palm_models.identity import Identity, make_identity
+from palm_models.hand.capture import CONTROLS, Capture, make_capture
+from palm_models.hand.identity import Identity, make_identity
 from tasks.augment import Augmenter
 from tasks.plan import make_engine
 from tasks.samples import augmentation_seed, drawn_with

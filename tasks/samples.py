@@ -11,10 +11,10 @@ import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
 from manifests.recipe.recipe import Recipe
-from palm_models.capture import Capture, make_capture
 from palm_models.engine import Drawing, Engine
-from palm_models.frame import View
-from palm_models.identity import Identity, make_identity
+from palm_models.hand.capture import Capture, make_capture
+from palm_models.hand.frame import View
+from palm_models.hand.identity import Identity, make_identity
 from tasks.augment import Augmenter
 from tasks.plan import PlannedIdentity, baseline_section, engine_options
 

@@ -15,7 +15,7 @@ from palm_models.baseline import save_baseline
 from palm_models.checkpoint import write_bytes
 from palm_models.ddpm import DdpmSpec, build, sample
 from palm_models.ddpm_engine import NAME
-from palm_models.frame import View
+from palm_models.hand.frame import View
 from palm_models.parts_state import Part, resume_parts, write_parts
 from tasks.palms import Palms, Progress, begin, facts, grid, record
 

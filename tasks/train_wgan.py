@@ -13,7 +13,7 @@ from torch import Tensor
 from manifests.recipe.baselines import Wgan
 from palm_models.baseline import save_baseline
 from palm_models.checkpoint import write_bytes
-from palm_models.frame import View
+from palm_models.hand.frame import View
 from palm_models.parts_state import Part, resume_parts, write_parts
 from palm_models.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.wgan_engine import NAME

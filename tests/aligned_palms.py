@@ -6,8 +6,8 @@ import cv2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from palm_models.capture import make_capture
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 

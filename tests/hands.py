@@ -5,8 +5,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from palm_models.capture import make_capture
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 SIZE = 256

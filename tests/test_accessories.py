@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from palm_models.capture import make_capture
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 BARE = {"ring": False, "bracelet": "none", "sleeve": False, "noise": 0.0, "jpeg": 100.0, "infrared": False,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from manifests.files.layout import PublishError
-from palm_models.frame import frame_matrix, palm_width, transform
+from palm_models.hand.frame import frame_matrix, palm_width, transform
 from palm_models.hand_model import HandModelError
 from tasks.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
 from tasks.runner import Workers

@@ -10,7 +10,7 @@ import pandas as pd
 
 from manifests.recipe.recipe import load
 from manifests.tools.verify import verify
-from palm_models.identity import Identity, make_identity
+from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
 from tasks.generate import generate
 from tasks.work import Work

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from palm_models.capture import CONTROLS, Capture, make_capture
+from palm_models.hand.capture import CONTROLS, Capture, make_capture
 
 
 def test_same_counter_same_capture() -> None:

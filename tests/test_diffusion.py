@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from palm_models.capture import Capture, make_capture
 from palm_models.checkpoint import CheckpointError, checkpoint_digest, save_checkpoint
 from palm_models.diffusion import DiffusionEngine, capture_noise, identity_noise
-from palm_models.frame import View
-from palm_models.identity import make_identity
+from palm_models.hand.capture import Capture, make_capture
+from palm_models.hand.frame import View
+from palm_models.hand.identity import make_identity
 from palm_models.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.renderer import RendererEngine
 from palm_models.warp import warp

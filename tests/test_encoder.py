@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from palm_models.capture import make_capture
 from palm_models.encoder import (
     CONFIG,
     WEIGHTS,
@@ -17,7 +16,8 @@ from palm_models.encoder import (
     to_grey,
     train,
 )
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 TINY = EncoderConfig(size=32, width=8, dim=16)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palm_models.frame import (
+from palm_models.hand.frame import (
     HAND_MARGIN,
     INDEX_MCP,
     MIDDLE_MCP,

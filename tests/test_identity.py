@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from palm_models.creases import KNOTS, trace
-from palm_models.hand import palm_distance, rest
-from palm_models.identity import CONTROLS, Identity, make_identity
+from palm_models.hand.creases import KNOTS, trace
+from palm_models.hand.identity import CONTROLS, Identity, make_identity
+from palm_models.hand.skeleton import palm_distance, rest
 
 
 def test_same_counter_same_identity() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from palm_models import landmarks as module
-from palm_models.frame import palm_width, transform
+from palm_models.hand.frame import palm_width, transform
 from palm_models.hand_model import hand_model
 from palm_models.hand_network import INPUT, Reading, crop_matrix, looks_left
 from palm_models.landmarks import ATTEMPTS, HandFinder, shown_matrix

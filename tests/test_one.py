@@ -12,7 +12,7 @@ from flows.cli import main
 from manifests.contract.images import decode, encode, is_marked
 from manifests.contract.schema import COLUMNS
 from manifests.recipe.recipe import load
-from palm_models.identity import Identity
+from palm_models.hand.identity import Identity
 from tasks import stages
 
 SMALL = ("--engine", "renderer", "--size", "48", "--workers", "1")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from palm_models.frame import palm_width
+from palm_models.hand.frame import palm_width
 from palm_models.hand_model import DETECTOR, hand_model, members
 from palm_models.palm_detector import LANDMARKS, PalmDetector, anchors, merged, overlap, resized
 from tests.hands import SIZE, drawn_hand

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from manifests.recipe.baselines import Ddpm, Wgan
-from palm_models.capture import make_capture
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
 from tasks import regenerate as again
 from tasks.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
 from tasks.software import changes

@@ -16,7 +16,7 @@ from flows.cli import main
 from palm_models.checkpoint import CheckpointError
 from palm_models.ddpm import sample
 from palm_models.ddpm_engine import DdpmEngine, Variation, to_picture
-from palm_models.identity import make_identity
+from palm_models.hand.identity import make_identity
 from palm_models.trainer_file import import_trainer_file
 
 SIZE = 16

@@ -1,8 +1,8 @@
 import numpy as np
 
-from palm_models.capture import make_capture
-from palm_models.hand import MEAN_HAND
-from palm_models.identity import make_identity
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
+from palm_models.hand.skeleton import MEAN_HAND
 from palm_models.warp import warp
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from palm_models.controls import Value, draw
-from palm_models.frame import Hand
-from palm_models.priors import CAPTURE
+from palm_models.hand.controls import Value, draw
+from palm_models.hand.frame import Hand
+from palm_models.hand.priors import CAPTURE
 
 STAGE = 2  # first number of the spawn key of captures
 HANDS: tuple[Hand, Hand] = ("left", "right")

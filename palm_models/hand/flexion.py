@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from palm_models.creases import Crease
-from palm_models.hand import FINGERS, Array, Skeleton, forearm_axis
-from palm_models.identity import Identity
+from palm_models.hand.creases import Crease
+from palm_models.hand.identity import Identity
+from palm_models.hand.skeleton import FINGERS, Array, Skeleton, forearm_axis
 
 # the fold at a finger's base, as a share of the way from its first to its second joint
 BASE_AT = {"index": 0.34, "middle": 0.25, "ring": 0.26, "little": 0.36}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.capture import Capture
-from palm_models.controls import Value
+from palm_models.hand.capture import Capture
+from palm_models.hand.controls import Value
 
 Array = NDArray[np.float64]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from palm_models.controls import Prior, chance, choice, count, lognormal, normal, uniform
+from palm_models.hand.controls import Prior, chance, choice, count, lognormal, normal, uniform
 
 # What one hand is for life. Lengths in palm widths (joint 5 to joint 17) unless the help says otherwise.
 IDENTITY: dict[str, Prior] = {
-    # geometry: factors on the mean hand of palm_models/hand.py
+    # geometry: factors on the mean hand of palm_models/hand/skeleton.py
     "palm_length": normal("palm length, as a factor", 1.0, 0.06, 0.8, 1.25, shared=0.95),
     "finger_length": normal("length of all fingers, as a factor", 1.0, 0.055, 0.8, 1.25, shared=0.95),
     "thumb_length": normal("thumb length, as a factor", 1.0, 0.05, 0.8, 1.2, shared=0.9),

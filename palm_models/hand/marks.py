@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from palm_models.controls import Value
+from palm_models.hand.controls import Value
 
 
 @dataclass(frozen=True)
