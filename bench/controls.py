@@ -18,8 +18,8 @@ from palm_models.hand.frame import View, palm_width
 from palm_models.hand.identity import HANDS, Identity, make_identity
 from palm_models.hand_model import hand_model
 from palm_models.landmarks import HandFinder
+from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
 from palm_models.renderer import RendererEngine
-from palm_models.skin import linear_to_lab, tone_to_lab, typology_angle
 from tasks.unchanged import WEIGHTS
 
 TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, degrees

@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.accessories import wear
-from palm_models.camera import photograph
 from palm_models.engine import Drawing
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
-from palm_models.scenery import background
-from palm_models.shade import Skin, lay, shade
-from palm_models.surface import Surface, surface
-from palm_models.warp import Warp, warp
+from palm_models.render.accessories import wear
+from palm_models.render.camera import photograph
+from palm_models.render.scenery import background
+from palm_models.render.shade import Skin, lay, shade
+from palm_models.render.surface import Surface, surface
+from palm_models.render.warp import Warp, warp
 
 Float = NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import make_identity
 from palm_models.network import Denoiser, NetworkSpec, pack, without_lines
+from palm_models.render.warp import warp
 from palm_models.renderer import RendererEngine
-from palm_models.warp import warp
 
 SIDE = 64
 IDENTITY = make_identity(3, 0, "left")

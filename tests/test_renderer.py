@@ -9,8 +9,8 @@ import pytest
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import Hand, View
 from palm_models.hand.identity import Identity, make_identity
+from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
 from palm_models.renderer import RendererEngine
-from palm_models.skin import linear_to_lab, tone_to_lab, typology_angle
 
 NEUTRAL = {
     "exposure": 0.0, "contrast": 1.0, "saturation": 1.0, "warmth": 0.0, "tint": 0.0, "noise": 0.0,

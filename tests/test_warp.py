@@ -3,7 +3,7 @@ import numpy as np
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from palm_models.hand.skeleton import MEAN_HAND
-from palm_models.warp import warp
+from palm_models.render.warp import warp
 
 
 def test_pixels_at_landmarks_come_from_the_resting_joints() -> None:

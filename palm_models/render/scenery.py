@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.hand.capture import Capture
-from palm_models.ridges import upsample
-from palm_models.warp import Warp
+from palm_models.render.ridges import upsample
+from palm_models.render.warp import Warp
 
 Float = NDArray[np.float32]
 

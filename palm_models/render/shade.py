@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
-from palm_models.ridges import upsample
-from palm_models.skin import palette
-from palm_models.surface import DIRECTIONS, Surface
-from palm_models.warp import Warp
+from palm_models.render.ridges import upsample
+from palm_models.render.skin import palette
+from palm_models.render.surface import DIRECTIONS, Surface
+from palm_models.render.warp import Warp
 
 Float = NDArray[np.float32]
 CREASE = 0.0135  # depth of a crease of depth 1, palm widths

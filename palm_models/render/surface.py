@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models import ridges
 from palm_models.hand.creases import Crease, profile, trace
 from palm_models.hand.flexion import flexion_creases
 from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
 from palm_models.hand.marks import Mark
 from palm_models.hand.skeleton import rest
+from palm_models.render import ridges
 
 Float = NDArray[np.float32]
 RECTS = {

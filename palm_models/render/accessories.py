@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 from palm_models.hand.skeleton import FINGERS, Skeleton, forearm_axis, rest
-from palm_models.ridges import upsample
-from palm_models.warp import Warp
+from palm_models.render.ridges import upsample
+from palm_models.render.warp import Warp
 
 Float = NDArray[np.float32]
 METALS = ((0.80, 0.56, 0.18), (0.62, 0.62, 0.66), (0.75, 0.42, 0.32))  # gold, silver, rose gold: linear sRGB
