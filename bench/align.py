@@ -23,9 +23,9 @@ from PIL import Image
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width, transform
 from palm_models.hand.identity import make_identity
-from palm_models.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
-from palm_models.landmarks import HandFinder
-from palm_models.picture import decode
+from palm_models.photo.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
+from palm_models.photo.landmarks import HandFinder
+from palm_models.photo.picture import decode
 from palm_models.renderer import RendererEngine
 from tasks.align import Settings, align_photo, align_photos, make_finder
 from tasks.parallel import available_cores
@@ -155,7 +155,7 @@ def bare_landmarks(rgb):
     """What one plain attempt finds, as our hands."""
     import mediapipe as mp
 
-    from palm_models.landmarks import FoundHand
+    from palm_models.photo.landmarks import FoundHand
 
     result = bare_landmarker().detect(mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(rgb)))
     size = rgb.shape[1::-1]

@@ -16,8 +16,8 @@ from palm_models.engine import Drawing, Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import View, palm_width
 from palm_models.hand.identity import HANDS, Identity, make_identity
-from palm_models.hand_model import hand_model
-from palm_models.landmarks import HandFinder
+from palm_models.photo.hand_model import hand_model
+from palm_models.photo.landmarks import HandFinder
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
 from palm_models.renderer import RendererEngine
 from tasks.unchanged import WEIGHTS

@@ -12,7 +12,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.tools.sql.QueryError",
     "manifests.publish.survey.ShardError",
     "palm_models.checkpoint.CheckpointError",
-    "palm_models.hand_model.HandModelError",
+    "palm_models.photo.hand_model.HandModelError",
     "tasks.augment.AugmentError",
     "tasks.extend.ExtendError",
     "tasks.found.SourceError",

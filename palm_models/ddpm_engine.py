@@ -18,8 +18,8 @@ from palm_models.engine import Drawing
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View, palm_width
 from palm_models.hand.identity import Identity
-from palm_models.hand_model import hand_model
-from palm_models.landmarks import HandFinder
+from palm_models.photo.hand_model import hand_model
+from palm_models.photo.landmarks import HandFinder
 from palm_models.tps import bend, spline
 
 NAME = "ddpm-tps"

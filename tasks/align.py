@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from manifests.files.layout import explain_write_errors, fsync_directory, fsync_file
 from palm_models.hand.frame import View, frame_matrix, transform
-from palm_models.hand_model import hand_model
-from palm_models.landmarks import FoundHand, HandFinder
-from palm_models.picture import Picture, PictureError, decode
-from palm_models.pyramid import Pyramid
+from palm_models.photo.hand_model import hand_model
+from palm_models.photo.landmarks import FoundHand, HandFinder
+from palm_models.photo.picture import Picture, PictureError, decode
+from palm_models.photo.pyramid import Pyramid
 from tasks.runner import Workers, run
 
 TABLE, REJECTS = "aligned.parquet", "align_rejects.parquet"

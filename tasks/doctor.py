@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from palm_models.hand_model import MODEL, HandModelError, cache_folder, fetch_model, hand_model
+from palm_models.photo.hand_model import MODEL, HandModelError, cache_folder, fetch_model, hand_model
 
 LEAST_PYTHON = (3, 11)
 LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # -> Debian package
@@ -116,8 +116,8 @@ def model() -> Check:
 def finder() -> Check:
     """The hand finder itself, started in a process of its own, because a broken library may kill it."""
     code = (
-        "import numpy; from palm_models.hand_model import hand_model; "
-        "from palm_models.landmarks import HandFinder; "
+        "import numpy; from palm_models.photo.hand_model import hand_model; "
+        "from palm_models.photo.landmarks import HandFinder; "
         "HandFinder(hand_model(fetch=False), attempts=1).find(numpy.zeros((64, 64, 3), numpy.uint8))"
     )
     try:

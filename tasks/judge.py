@@ -20,7 +20,7 @@ from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
 from manifests.recipe.recipe import Recipe
 from palm_models.encoder import CONFIG, Encoder
-from palm_models.hand_model import HandModelError, hand_model
+from palm_models.photo.hand_model import HandModelError, hand_model
 from tasks import generate as generation
 from tasks.gates import thresholds
 from tasks.judge_decide import Candidate, Decided, Rows, Rules, Verdict, decide

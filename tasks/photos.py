@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from manifests.files.layout import atomic_write
-from palm_models.picture import Picture, PictureError, decode
+from palm_models.photo.picture import Picture, PictureError, decode
 from tasks.found import Found
 from tasks.jpeg import without_metadata
 

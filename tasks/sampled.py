@@ -16,7 +16,7 @@ from manifests.contract.images import decode
 from manifests.files.layout import MANIFEST
 from manifests.read.open import Dataset
 from palm_models.hand.frame import View, frame_matrix
-from palm_models.pyramid import Pyramid
+from palm_models.photo.pyramid import Pyramid
 
 SIDE = 128  # px, side of the palms that are measured
 IMAGES, CAPTURES, REAL = 800, 8, 300  # at most: images, of one identity, aligned photographs

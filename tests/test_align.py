@@ -10,7 +10,7 @@ from PIL import Image
 
 from manifests.files.layout import PublishError
 from palm_models.hand.frame import frame_matrix, palm_width, transform
-from palm_models.hand_model import HandModelError
+from palm_models.photo.hand_model import HandModelError
 from tasks.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
 from tasks.runner import Workers
 from tests.hands import SIZE, drawn_hand, moved, noise
@@ -178,7 +178,7 @@ def test_photo_whose_process_died_is_rejected():
 
 
 def test_share_of_the_palm_inside_the_photo():
-    from palm_models.landmarks import FoundHand
+    from palm_models.photo.landmarks import FoundHand
 
     rgb, truth = drawn_hand("right")
     assert _inside(FoundHand(truth, "right", 1, 1), rgb) == 1

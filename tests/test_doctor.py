@@ -2,7 +2,7 @@
 
 import pytest
 
-from palm_models.hand_model import MODEL, hand_model
+from palm_models.photo.hand_model import MODEL, hand_model
 from tasks import doctor
 
 

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from palm_models.hand_model import (
+from palm_models.photo.hand_model import (
     DETECTOR,
     LANDMARKS,
     LITE,

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from palm_models import landmarks as module
 from palm_models.hand.frame import palm_width, transform
-from palm_models.hand_model import hand_model
-from palm_models.hand_network import INPUT, Reading, crop_matrix, looks_left
-from palm_models.landmarks import ATTEMPTS, HandFinder, shown_matrix
-from palm_models.pyramid import Pyramid
+from palm_models.photo import landmarks as module
+from palm_models.photo.hand_model import hand_model
+from palm_models.photo.hand_network import INPUT, Reading, crop_matrix, looks_left
+from palm_models.photo.landmarks import ATTEMPTS, HandFinder, shown_matrix
+from palm_models.photo.pyramid import Pyramid
 from tests.hands import SIZE, drawn_hand, moved, noise
 
 TRUTH = 0.07  # palm widths; where joints lie under drawn skin is a matter of a few per cent
@@ -175,8 +175,8 @@ def test_pyramid_fills_beyond_the_picture():
 
 OURS = """
 import numpy, sys
-from palm_models.hand_model import hand_model
-from palm_models.landmarks import HandFinder
+from palm_models.photo.hand_model import hand_model
+from palm_models.photo.landmarks import HandFinder
 print(*HandFinder(hand_model()).find(numpy.load(sys.argv[1]))[0].landmarks.ravel())
 assert not any("mediapipe" in name for name in sys.modules)
 """
@@ -184,7 +184,7 @@ MEDIAPIPES = """
 import numpy, sys
 import mediapipe as mp
 from mediapipe.tasks.python import BaseOptions, vision
-from palm_models.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
+from palm_models.photo.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
 networks = members(hand_model())
 bundle = task_file({name: networks[name] for name in (DETECTOR, LANDMARKS)})
 options = vision.HandLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=bundle))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from palm_models.hand.frame import palm_width
-from palm_models.hand_model import DETECTOR, hand_model, members
-from palm_models.palm_detector import LANDMARKS, PalmDetector, anchors, merged, overlap, resized
+from palm_models.photo.hand_model import DETECTOR, hand_model, members
+from palm_models.photo.palm_detector import LANDMARKS, PalmDetector, anchors, merged, overlap, resized
 from tests.hands import SIZE, drawn_hand
 
 

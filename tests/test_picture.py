@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.Image import Image as PilImage
 
-from palm_models.picture import PictureError, decode
+from palm_models.photo.picture import PictureError, decode
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 180, 60), (30, 40, 190)
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.hand.frame import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, RING_MCP, WRIST, transform
-from palm_models.litert import Network
-from palm_models.pyramid import Pyramid
+from palm_models.photo.litert import Network
+from palm_models.photo.pyramid import Pyramid
 
 INPUT = 224  # side of the network's input in pixels
 PALM_POINTS = [WRIST, 1, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP]  # they move least against each other

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.litert import Network
+from palm_models.photo.litert import Network
 
 TRAINED_SIDE = 192  # px; the network is convolutional, so that any multiple of 32 works, in its share of time
 LAYERS = ((8, 2), (16, 6))  # stride in px of a layer of anchors, anchors at each of its places

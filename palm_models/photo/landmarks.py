@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.hand.frame import Hand, palm_width, transform
-from palm_models.hand_model import DETECTOR, LANDMARKS, LITE, members
-from palm_models.hand_network import HandNetwork, Reading, looks_left
-from palm_models.palm_detector import PalmDetector
-from palm_models.pyramid import Pyramid
+from palm_models.photo.hand_model import DETECTOR, LANDMARKS, LITE, members
+from palm_models.photo.hand_network import HandNetwork, Reading, looks_left
+from palm_models.photo.palm_detector import PalmDetector
+from palm_models.photo.pyramid import Pyramid
 
 LEAST_PRESENCE = 0.5
 STEADY = (
