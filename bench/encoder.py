@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.gates import templates
 from bench.utility import eer, scores, tar
 from manifests.recipe.recipe import parse as parse_recipe
-from palm_models.encoder import Encoder, EncoderConfig, Training
+from palm_models.measure.encoder import Encoder, EncoderConfig, Training
 from tasks.gates import thresholds
 from tasks.train_encoder import palms, train_encoder
 

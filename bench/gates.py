@@ -20,16 +20,16 @@ from bench.faults import altered
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe, parse
 from manifests.recipe.sections import View
-from palm_models.encoder import CONFIG, Encoder
 from palm_models.engine import Drawing, Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import make_identity
+from palm_models.measure.encoder import CONFIG, Encoder
+from palm_models.measure.quality import BOUNDS, measure
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
-from palm_models.quality import BOUNDS, measure
 from tasks import judge_scores
 from tasks.gates import CALIBRATION, VIEWS
 from tasks.judge_gallery import VARIANTS, variants

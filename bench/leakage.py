@@ -37,7 +37,7 @@ def main() -> None:
     print(f"{len(made)} generated, {len(held)} held-out, {len(trained)} training palms")
     compare("crease maps", *(crease_similarity(x, trained) for x in (made, held)))
     if asked.encoder:
-        from palm_models.encoder import Encoder
+        from palm_models.measure.encoder import Encoder
 
         encoder = Encoder.load(asked.encoder)
         known = encoder.embed(trained)

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from bench.holdout import Pictures, held_out, real_palms
-from palm_models import realism
 from palm_models.engine import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
+from palm_models.measure import realism
 from palm_models.renderer import RendererEngine
 
 # Captures like the photographs': large, clean pictures scaled down, of people of about their skin tones.
@@ -87,8 +87,8 @@ def report(asked: argparse.Namespace) -> None:
 
 
 def kernel_ratio(encoder: Path, real: Pictures, made: Pictures, splits: int) -> float:
-    """`palm_models.realism.kernel_ratio` in the features of the encoder in a folder."""
-    from palm_models.encoder import Encoder
+    """`palm_models.measure.realism.kernel_ratio` in the features of the encoder in a folder."""
+    from palm_models.measure.encoder import Encoder
 
     loaded = Encoder.load(encoder)
     return realism.kernel_ratio(loaded.embed(real), loaded.embed(made), splits)

@@ -17,13 +17,13 @@ from bench.holdout import held_out, real_palms
 from bench.realism import PEOPLE, STUDIO, drawn
 from bench.utility import MARGIN, cut, eer, examine, scores
 from manifests.recipe.baselines import Ddpm, Wgan
-from palm_models import realism
-from palm_models.diversity import vendi
-from palm_models.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.engine import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import HANDS, make_identity
-from palm_models.scores import compare, d_prime
+from palm_models.measure import realism
+from palm_models.measure.diversity import vendi
+from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.measure.scores import compare, d_prime
 from tasks.stages import WEIGHTS
 from tasks.train_ddpm import train_ddpm
 from tasks.train_wgan import train_wgan

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.files.layout import LATEST, MANIFEST
-from palm_models.encoder import Augmentation, EncoderConfig, Training, train
-from palm_models.identification import identification
-from palm_models.scores import compare, error_rates
+from palm_models.measure.encoder import Augmentation, EncoderConfig, Training, train
+from palm_models.measure.identification import identification
+from palm_models.measure.scores import compare, error_rates
 from tasks.found import SourceError
 from tasks.labelled import PATTERN, Palms, of_photographs, of_renderer, of_version
 from tasks.parallel import available_cores, in_order

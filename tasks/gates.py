@@ -8,8 +8,8 @@ from typing import Any
 
 from manifests.recipe.recipe import Recipe
 from manifests.recipe.sections import View
-from palm_models.encoder import CONFIG
-from palm_models.quality import BOUNDS, Limit
+from palm_models.measure.encoder import CONFIG
+from palm_models.measure.quality import BOUNDS, Limit
 
 VIEWS: tuple[View, View] = ("palm", "hand")
 CALIBRATION = "gates.json"  # beside the weights of the encoder it was measured with

@@ -19,7 +19,7 @@ from manifests.contract.schema import JUDGED
 from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
 from manifests.recipe.recipe import Recipe
-from palm_models.encoder import CONFIG, Encoder
+from palm_models.measure.encoder import CONFIG, Encoder
 from palm_models.photo.hand_model import HandModelError, hand_model
 from tasks import generate as generation
 from tasks.gates import thresholds
@@ -134,7 +134,7 @@ class _Court:
                 "shipped weights' leakage stands in palm_models/weights/MODEL_CARD.md"
             )
             return None
-        code = code_digest("palm_models/encoder.py", "tasks/judge_gallery.py")
+        code = code_digest("palm_models/measure/encoder.py", "tasks/judge_gallery.py")
         stage = self.work.stage("gallery", digest_of(self.encoder, palms.digest, code))
         if not stage.is_done():
             build(palms.path / "aligned.parquet", Encoder.load(WEIGHTS), stage)

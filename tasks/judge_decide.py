@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from palm_models.quality import Quality, score
+from palm_models.measure.quality import Quality, score
 from tasks.gates import Thresholds
 from tasks.judge_scores import PARAMETRIC, first_captures, unit
 

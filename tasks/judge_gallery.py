@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
-from palm_models.encoder import Encoder
+from palm_models.measure.encoder import Encoder
 from tasks.gates import GateError
 from tasks.work import Stage
 

@@ -16,14 +16,14 @@ from PIL import Image
 
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe
-from palm_models.encoder import Encoder
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import make_identity
+from palm_models.measure.encoder import Encoder
+from palm_models.measure.quality import measure
 from palm_models.photo.landmarks import LEAST_PRESENCE, HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
-from palm_models.quality import measure
 from palm_models.renderer import RendererEngine
 from tasks.judge_gallery import Gallery, load
 from tasks.photos import HASH_SIDE

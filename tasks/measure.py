@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.read.open import Dataset
-from palm_models.diversity import NEIGHBOURS, coverage, vendi
-from palm_models.encoder import CONFIG, Encoder
-from palm_models.realism import kernel_ratio, swd_ratio
-from palm_models.scores import compare, error_rates
+from palm_models.measure.diversity import NEIGHBOURS, coverage, vendi
+from palm_models.measure.encoder import CONFIG, Encoder
+from palm_models.measure.realism import kernel_ratio, swd_ratio
+from palm_models.measure.scores import compare, error_rates
 from tasks.balance import balance
 from tasks.sampled import Pictures, Sampled, aligned, sample
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from palm_models.diversity import coverage, vendi
+from palm_models.measure.diversity import coverage, vendi
 
 
 def test_vendi_counts_what_is_different():

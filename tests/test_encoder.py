@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from palm_models.encoder import (
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
+from palm_models.measure.encoder import (
     CONFIG,
     WEIGHTS,
     Augmentation,
@@ -16,8 +18,6 @@ from palm_models.encoder import (
     to_grey,
     train,
 )
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import make_identity
 from palm_models.renderer import RendererEngine
 
 TINY = EncoderConfig(size=32, width=8, dim=16)

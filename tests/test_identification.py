@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from palm_models.identification import identification
+from palm_models.measure.identification import identification
 
 
 def test_perfect_vectors_are_always_identified():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.recipe.recipe import load
-from palm_models.quality import BOUNDS, Limit
+from palm_models.measure.quality import BOUNDS, Limit
 from tasks.gates import GateError, Thresholds, thresholds
 from tasks.judge_decide import Candidate, Rules, decide
 from tasks.unchanged import WEIGHTS

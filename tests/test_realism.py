@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from palm_models.realism import kernel_ratio, swd_ratio
+from palm_models.measure.realism import kernel_ratio, swd_ratio
 
 
 def pictures(count, seed, blur=0.0):

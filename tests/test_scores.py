@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from palm_models.scores import Scores, compare, curve, d_prime, error_rates, fnmr_at, supported
+from palm_models.measure.scores import Scores, compare, curve, d_prime, error_rates, fnmr_at, supported
 
 
 def drawn(genuine, impostor, seed=0, identities=50):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.scores import CONFIDENCE, FMRS, REPLICATES, RULE_OF, Vectors
+from palm_models.measure.scores import CONFIDENCE, FMRS, REPLICATES, RULE_OF, Vectors
 
 
 def identification(runs: Sequence[Vectors], labels: NDArray[Any], seed: int = 0) -> dict[str, Any]:
