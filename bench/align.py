@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width, transform
 from palm_models.hand.identity import make_identity
 from palm_models.photo.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
 from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.picture import decode
-from palm_models.renderer import RendererEngine
 from tasks.align import Settings, align_photo, align_photos, make_finder
 from tasks.parallel import available_cores
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.diffusion import DiffusionEngine
-from palm_models.engine import Drawing, Engine
+from palm_models.engines.base import Drawing, Engine
+from palm_models.engines.diffusion.engine import DiffusionEngine
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import View, palm_width
 from palm_models.hand.identity import HANDS, Identity, make_identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
-from palm_models.renderer import RendererEngine
 from tasks.unchanged import WEIGHTS
 
 TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, degrees

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from denoising_diffusion_pytorch import Unet
 
-from palm_models.diffusion import DiffusionEngine
+from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 

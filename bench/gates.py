@@ -20,7 +20,7 @@ from bench.faults import altered
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe, parse
 from manifests.recipe.sections import View
-from palm_models.engine import Drawing, Engine
+from palm_models.engines.base import Drawing, Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import make_identity

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.holdout import Pictures, held_out, real_palms
 from bench.utility import published
-from palm_models.extractor import crease_map
+from palm_models.engines.diffusion.extractor import crease_map
 
 SHIFT = 8  # px that a crease map may be moved to match
 COPY = 0.8  # similarity of crease maps from which two photographs are taken for one

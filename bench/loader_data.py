@@ -17,7 +17,7 @@ def draw(first: int, last: int, folder: Path) -> None:
     import pyarrow.parquet as pq
 
     from manifests.recipe.recipe import parse
-    from palm_models.renderer import RendererEngine
+    from palm_models.engines.renderer import RendererEngine
     from tasks.plan import PlannedIdentity
     from tasks.samples import draw_identity, row_of
 

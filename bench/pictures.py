@@ -7,12 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from palm_models.diffusion import DiffusionEngine
-from palm_models.engine import Engine
+from palm_models.engines.base import Engine
+from palm_models.engines.diffusion.engine import DiffusionEngine
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import HANDS, make_identity
-from palm_models.renderer import RendererEngine
 
 SEED = 2
 WEIGHTS = Path("palm_models/weights")

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from bench.holdout import Pictures, held_out, real_palms
-from palm_models.engine import Engine
+from palm_models.engines.base import Engine
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 from palm_models.measure import realism
-from palm_models.renderer import RendererEngine
 
 # Captures like the photographs': large, clean pictures scaled down, of people of about their skin tones.
 STUDIO: Mapping[str, Any] = {
@@ -59,7 +59,7 @@ def report(asked: argparse.Namespace) -> None:
     """Measure and print."""
     import torch
 
-    from palm_models.diffusion import DiffusionEngine
+    from palm_models.engines.diffusion.engine import DiffusionEngine
 
     torch.set_num_threads(1)
     real, _ = real_palms(asked.aligned, held_out(asked.photographs))

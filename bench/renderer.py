@@ -3,9 +3,9 @@
 import sys
 import time
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 
 
 def main(identities: int = 12, captures: int = 10) -> None:

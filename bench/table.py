@@ -16,8 +16,8 @@ import torch
 
 from bench.table_rows import ROWS, SIZES, Given, learn, measure
 from manifests.recipe.baselines import Ddpm, Wgan
-from palm_models.ddpm import DdpmSpec, build
-from palm_models.wgan import Generator, WganSpec
+from palm_models.engines.baselines.ddpm import DdpmSpec, build
+from palm_models.engines.baselines.wgan import Generator, WganSpec
 from tasks.palms import Palms
 from tasks.stages import WEIGHTS
 from tasks.train_ddpm import DdpmTraining
@@ -132,8 +132,8 @@ def published_ddpm() -> dict[str, Any]:
 
 def ours() -> dict[str, Any]:
     """The diffusion engine as shipped."""
-    from palm_models.checkpoint import load_checkpoint
-    from palm_models.process import loss
+    from palm_models.engines.checkpoint import load_checkpoint
+    from palm_models.engines.diffusion.process import loss
 
     loaded = load_checkpoint(WEIGHTS)
     network, side = loaded.network.train().requires_grad_(True), loaded.network.spec.size

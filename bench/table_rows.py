@@ -17,7 +17,7 @@ from bench.holdout import held_out, real_palms
 from bench.realism import PEOPLE, STUDIO, drawn
 from bench.utility import MARGIN, cut, eer, examine, scores
 from manifests.recipe.baselines import Ddpm, Wgan
-from palm_models.engine import Engine
+from palm_models.engines.base import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import HANDS, make_identity
 from palm_models.measure import realism
@@ -93,19 +93,19 @@ def learn(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
 def engine(name: str, sizes: Sizes, given: Given) -> Engine:
     """The engine of a row."""
     if name == "renderer":
-        from palm_models.renderer import RendererEngine
+        from palm_models.engines.renderer import RendererEngine
 
         return RendererEngine()
     if name == "diffusion":
-        from palm_models.diffusion import DiffusionEngine
+        from palm_models.engines.diffusion.engine import DiffusionEngine
 
         return DiffusionEngine(WEIGHTS, device=given.device)
     learn(name, sizes, given)
     if name == "wgan-gp":
-        from palm_models.wgan_engine import WganEngine
+        from palm_models.engines.baselines.wgan_engine import WganEngine
 
         return WganEngine.load(given.work / name, device=given.device)
-    from palm_models.ddpm_engine import DdpmEngine
+    from palm_models.engines.baselines.ddpm_engine import DdpmEngine
 
     return DdpmEngine.load(given.work / name, sizes.ddpm.sampling_steps, device=given.device)
 

@@ -11,7 +11,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "manifests.contract.schema.SchemaError",
     "manifests.tools.sql.QueryError",
     "manifests.publish.survey.ShardError",
-    "palm_models.checkpoint.CheckpointError",
+    "palm_models.engines.checkpoint.CheckpointError",
     "palm_models.photo.hand_model.HandModelError",
     "tasks.augment.AugmentError",
     "tasks.extend.ExtendError",

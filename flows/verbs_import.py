@@ -15,7 +15,7 @@ from flows.options import friendly_errors
 def import_weights(file: Path, out: Path, size: int, view: str) -> None:
     """Convert FILE, a model-N.pt of denoising-diffusion-pytorch's Trainer, for the engine ddpm-tps."""
     with friendly_errors():
-        from palm_models.trainer_file import import_trainer_file
+        from palm_models.engines.baselines.trainer_file import import_trainer_file
 
         found = import_trainer_file(file, out, size=size, view="hand" if view == "hand" else "palm")
     click.echo(", ".join(f"{key} {value}" for key, value in found.items()))

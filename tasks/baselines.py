@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from manifests.recipe.recipe import Recipe
-from palm_models.baseline import save_baseline
-from palm_models.ddpm import DdpmSpec, build, sample
-from palm_models.wgan import Generator, WganSpec
+from palm_models.engines.baselines.common import save_baseline
+from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
+from palm_models.engines.baselines.wgan import Generator, WganSpec
 
 PROBE = 2  # steps of the sampler that are timed
 

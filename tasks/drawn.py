@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.recipe.recipe import Recipe
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 
 SOURCE_SEED_SHIFT = 1_000_003  # its people are not those of the dataset that the same recipe makes
 SIDE = 512  # px

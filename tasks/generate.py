@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors, fsync_file
 from manifests.recipe.recipe import Recipe
-from palm_models.engine import Engine
+from palm_models.engines.base import Engine
 from tasks.augment import Augmenter
 from tasks.logs import bound
 from tasks.plan import PlannedShard, generation_digest, make_engine, shards

@@ -16,6 +16,7 @@ from PIL import Image
 
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import make_identity
@@ -24,7 +25,6 @@ from palm_models.measure.quality import measure
 from palm_models.photo.landmarks import LEAST_PRESENCE, HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
-from palm_models.renderer import RendererEngine
 from tasks.judge_gallery import Gallery, load
 from tasks.photos import HASH_SIDE
 from tasks.plan import PlannedIdentity, PlannedShard

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from manifests.recipe.baselines import Ddpm, Wgan
-from palm_models.baseline import resize
+from palm_models.engines.baselines.common import resize
 from palm_models.hand.frame import View
 
 log = logging.getLogger("palmforge")

@@ -17,7 +17,7 @@ from tasks.augment import Augmenter
 from tasks.work import code_digest, digest_of
 
 if TYPE_CHECKING:
-    from palm_models.engine import Engine
+    from palm_models.engines.base import Engine
 
 
 @dataclass(frozen=True)
@@ -105,22 +105,22 @@ def check(recipe: Recipe) -> Recipe:
 def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
     """The engine of the recipe, weights loaded; `checkpoint` is the folder of a trained one."""
     if recipe.engine.name == "renderer":
-        from palm_models.renderer import RendererEngine
+        from palm_models.engines.renderer import RendererEngine
 
         return RendererEngine()
     assert checkpoint is not None  # stages.train leaves one for every engine that learns
     if recipe.engine.name == "wgan-gp":
-        from palm_models.wgan_engine import WganEngine
+        from palm_models.engines.baselines.wgan_engine import WganEngine
 
         return WganEngine.load(checkpoint, recipe.wgan.noise, recipe.wgan.angle, recipe.engine.device)
     if recipe.engine.name == "ddpm-tps":
-        from palm_models.ddpm_engine import DdpmEngine, Variation
+        from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation
 
         own = recipe.ddpm
         variation = Variation(own.jitter, own.bend, own.renoise)
         device, model = recipe.engine.device, recipe.align.model
         return DdpmEngine.load(checkpoint, own.sampling_steps, variation, device, model)
-    from palm_models.diffusion import DiffusionEngine
+    from palm_models.engines.diffusion.engine import DiffusionEngine
 
     return DiffusionEngine(checkpoint, **engine_options(recipe))
 

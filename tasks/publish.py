@@ -11,7 +11,7 @@ from manifests.publish.card import CardFacts
 from manifests.publish.mirror import mirror
 from manifests.publish.publish import publish
 from manifests.recipe.recipe import Recipe
-from palm_models.engine import PARAMETERS
+from palm_models.engines.base import PARAMETERS
 from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.judge import Judged

@@ -15,7 +15,7 @@ from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Dataset
 from manifests.recipe.recipe import load, parse
-from palm_models.checkpoint import CheckpointError
+from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import CONTROLS, Capture, make_capture
 from palm_models.hand.identity import Identity, make_identity
 from tasks.augment import Augmenter
@@ -24,7 +24,7 @@ from tasks.samples import augmentation_seed, drawn_with
 from tasks.unchanged import WEIGHTS
 
 if TYPE_CHECKING:
-    from palm_models.engine import Engine
+    from palm_models.engines.base import Engine
 
 TRAITS = "creases"  # is in an identity's parameters unless its engine knows no traits
 SECTIONS = {"wgan-gp": "wgan", "ddpm-tps": "ddpm"}  # where a recipe has the options of a baseline

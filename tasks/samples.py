@@ -11,7 +11,7 @@ import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
 from manifests.recipe.recipe import Recipe
-from palm_models.engine import Drawing, Engine
+from palm_models.engines.base import Drawing, Engine
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity, make_identity

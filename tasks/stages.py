@@ -98,7 +98,7 @@ def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None
     """The checkpoint the engine draws with: shipped, given, or trained here; None for the renderer."""
     if recipe.engine.name == "renderer":
         return None
-    from palm_models.checkpoint import checkpoint_digest
+    from palm_models.engines.checkpoint import checkpoint_digest
 
     if recipe.train.checkpoint != "train":
         shipped = recipe.train.checkpoint == "shipped"

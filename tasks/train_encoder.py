@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training, to_grey, train
-from palm_models.renderer import RendererEngine
 
 HANDS: tuple[Hand, Hand] = ("left", "right")
 RENDERED = 128  # px, side of the views drawn, whatever the encoder looks at

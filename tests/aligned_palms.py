@@ -6,9 +6,9 @@ import cv2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 
 
 def aligned_palms(path: Path, count: int = 8, size: int = 48) -> Path:

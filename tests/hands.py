@@ -5,9 +5,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 
 SIZE = 256
 

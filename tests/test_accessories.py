@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 
 BARE = {"ring": False, "bracelet": "none", "sleeve": False, "noise": 0.0, "jpeg": 100.0, "infrared": False,
         "bend": 0.0, "spread": 5.0}  # fmt: skip

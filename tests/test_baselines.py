@@ -14,16 +14,16 @@ from torch import nn
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
-from palm_models.baseline import typical_landmarks
-from palm_models.checkpoint import CheckpointError, load_checkpoint
-from palm_models.ddpm import build, renoise, sample
-from palm_models.ddpm_engine import DdpmEngine, Variation, lattice, to_picture
-from palm_models.diffusion import DiffusionEngine
+from palm_models.engines.baselines.common import typical_landmarks
+from palm_models.engines.baselines.ddpm import build, renoise, sample
+from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, lattice, to_picture
+from palm_models.engines.baselines.tps import bend, spline
+from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
+from palm_models.engines.baselines.wgan_engine import WganEngine, angle_between, individual, nearby
+from palm_models.engines.checkpoint import CheckpointError, load_checkpoint
+from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.tps import bend, spline
-from palm_models.wgan import Critic, Generator, WganSpec, gradient_penalty
-from palm_models.wgan_engine import WganEngine, angle_between, individual, nearby
 from tasks import train_ddpm as ddpm_training
 from tasks import train_wgan as wgan_training
 from tasks.palms import read_palms

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from palm_models.checkpoint import (
+from palm_models.engines.checkpoint import (
     CONFIG,
     WEIGHTS,
     CheckpointError,
@@ -15,7 +15,7 @@ from palm_models.checkpoint import (
     save_checkpoint,
     write_bytes,
 )
-from palm_models.network import Denoiser, NetworkSpec
+from palm_models.engines.diffusion.network import Denoiser, NetworkSpec
 
 SPEC = NetworkSpec(size=16, dim=8, mults=(1, 2), heads=1)
 SCALES = {"palm": (0.1, 0.02, 0.01), "hand": (0.3, 0.1, 0.02)}

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from palm_models.checkpoint import CheckpointError, checkpoint_digest, save_checkpoint
-from palm_models.diffusion import DiffusionEngine, capture_noise, identity_noise
+from palm_models.engines.checkpoint import CheckpointError, checkpoint_digest, save_checkpoint
+from palm_models.engines.diffusion.engine import DiffusionEngine, capture_noise, identity_noise
+from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import make_identity
-from palm_models.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.render.warp import warp
-from palm_models.renderer import RendererEngine
 
 SIDE = 64
 IDENTITY = make_identity(3, 0, "left")
@@ -95,7 +95,7 @@ def test_noise_is_standard_normal_and_carried_by_the_skin() -> None:
 
 
 def test_dropped_lines_leave_the_rest_of_the_condition(engine: DiffusionEngine) -> None:
-    from palm_models.condition import condition
+    from palm_models.engines.diffusion.condition import condition
 
     drawn = RendererEngine().draw(IDENTITY, [capture(0), capture(1)], "palm", SIDE)
     packed = pack([condition(d.image, d.landmarks, "palm") for d in drawn])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import (
@@ -18,7 +19,6 @@ from palm_models.measure.encoder import (
     to_grey,
     train,
 )
-from palm_models.renderer import RendererEngine
 
 TINY = EncoderConfig(size=32, width=8, dim=16)
 

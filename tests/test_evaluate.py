@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 from tasks import evaluate
 from tasks.evaluate import Budget, Question, answer
 from tasks.evaluation import table, write_evaluation

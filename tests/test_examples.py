@@ -15,7 +15,7 @@ EXAMPLES = ROOT / "examples"
 def version(tmp_path_factory):
     """Eight subjects of the renderer, small, three in each split but the last."""
     from manifests.recipe.recipe import parse
-    from palm_models.renderer import RendererEngine
+    from palm_models.engines.renderer import RendererEngine
     from tasks.plan import PlannedIdentity
     from tasks.samples import draw_identity, row_of
     from tests.fake_shards import publish_shards, write_shard

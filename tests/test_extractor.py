@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from palm_models.extractor import COARSE, FINE, crease_map, line_maps
+from palm_models.engines.diffusion.extractor import COARSE, FINE, crease_map, line_maps
 
 
 def palm(size: int = 128, width: int = 3, dark: int = 50) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,9 @@ from manifests.contract.images import encode
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import load
 from manifests.tools.verify import verify
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 from tasks import stages
 from tasks.accounting import count_identities, count_images
 from tasks.judge import judge

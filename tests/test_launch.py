@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from palm_models.checkpoint import load_checkpoint
+from palm_models.engines.checkpoint import load_checkpoint
 from tasks.launch import LaunchError, launch
 from tasks.train import train
 from tests.test_train import TINY, aligned

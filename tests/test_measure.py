@@ -9,9 +9,9 @@ import pytest
 
 from manifests.contract.images import encode
 from manifests.read.open import open_dataset
+from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.renderer import RendererEngine
 from tasks.balance import skin_band
 from tasks.measure import measure
 from tasks.sampled import sample

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from palm_models.sampler import guided, multistep, released, time_steps
+from palm_models.engines.diffusion.sampler import guided, multistep, released, time_steps
 
 MEAN, SPREAD = 0.7, 0.5
 

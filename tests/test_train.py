@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from palm_models.checkpoint import CheckpointError, load_checkpoint
-from palm_models.network import pack
-from palm_models.pairs import Photo, make_pair, place, read_photos, recolour
+from palm_models.engines.checkpoint import CheckpointError, load_checkpoint
+from palm_models.engines.diffusion.network import pack
+from palm_models.engines.diffusion.pairs import Photo, make_pair, place, read_photos, recolour
 from tasks.train import TrainSettings, learning_rate, train
 
 TINY = TrainSettings(

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
 
 from flows.cli import main
-from palm_models.checkpoint import CheckpointError
-from palm_models.ddpm import sample
-from palm_models.ddpm_engine import DdpmEngine, Variation, to_picture
+from palm_models.engines.baselines.ddpm import sample
+from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, to_picture
+from palm_models.engines.baselines.trainer_file import import_trainer_file
+from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.identity import make_identity
-from palm_models.trainer_file import import_trainer_file
 
 SIZE = 16
 

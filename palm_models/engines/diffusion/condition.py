@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.extractor import line_maps
+from palm_models.engines.diffusion.extractor import line_maps
 from palm_models.hand.frame import View
 
 THUMBNAIL = 4  # side of the colour thumbnail that carries skin tone and light

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from palm_models.network import Denoiser, NetworkSpec
+from palm_models.engines.diffusion.network import Denoiser, NetworkSpec
 
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

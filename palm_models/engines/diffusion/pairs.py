@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.condition import Condition, condition, ground, to_detail
+from palm_models.engines.diffusion.condition import Condition, condition, ground, to_detail
 from palm_models.hand.frame import View, transform
 
 TURN = 10.0  # sd of the rotation, degrees

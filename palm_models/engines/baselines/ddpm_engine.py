@@ -12,15 +12,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palm_models.baseline import check_view, fill, generator, load_baseline, resize, typical_landmarks
-from palm_models.ddpm import DdpmSpec, build, renoise, sample
-from palm_models.engine import Drawing
+from palm_models.engines.base import Drawing
+from palm_models.engines.baselines.common import (
+    check_view,
+    fill,
+    generator,
+    load_baseline,
+    resize,
+    typical_landmarks,
+)
+from palm_models.engines.baselines.ddpm import DdpmSpec, build, renoise, sample
+from palm_models.engines.baselines.tps import bend, spline
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View, palm_width
 from palm_models.hand.identity import Identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
-from palm_models.tps import bend, spline
 
 NAME = "ddpm-tps"
 

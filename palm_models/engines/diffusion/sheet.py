@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from palm_models.condition import ground, to_picture
-from palm_models.network import Denoiser, pack
-from palm_models.pairs import Photo, make_pair, place
-from palm_models.sampler import multistep, time_steps
+from palm_models.engines.diffusion.condition import ground, to_picture
+from palm_models.engines.diffusion.network import Denoiser, pack
+from palm_models.engines.diffusion.pairs import Photo, make_pair, place
+from palm_models.engines.diffusion.sampler import multistep, time_steps
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from denoising_diffusion_pytorch import Unet
 from torch import Tensor, nn
 from torch.nn import functional
 
-from palm_models.condition import Condition
+from palm_models.engines.diffusion.condition import Condition
 
 PATCH = 4  # pixel-unshuffling: 128 × 128 × 3 becomes 32 × 32 × 48
 LINES, BONES, COLOURS, VIEW = 2 * PATCH * PATCH, 1, 3, 1  # channels of the condition

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from palm_models.checkpoint import CheckpointError, open_checkpoint, read_tensors, write_checkpoint
+from palm_models.engines.checkpoint import CheckpointError, open_checkpoint, read_tensors, write_checkpoint
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import Hand, View, frame_matrix, transform
 from palm_models.hand.identity import HANDS, Identity

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from palm_models.checkpoint import CheckpointError, write_bytes
-from palm_models.training_state import TornStateError
+from palm_models.engines.checkpoint import CheckpointError, write_bytes
+from palm_models.engines.training_state import TornStateError
 
 log = logging.getLogger("palmforge")
 Part = nn.Module | torch.optim.Optimizer

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from palm_models.network import Denoiser
+from palm_models.engines.diffusion.network import Denoiser
 
 EARLIEST = 0.07  # time below which the loss stops growing: there the eye sees no noise
 MIDDLE = -0.5  # logit of the median training time: sampling starts half way, from a rendering

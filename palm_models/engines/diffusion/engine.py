@@ -12,19 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palm_models.checkpoint import load_checkpoint
-from palm_models.condition import Condition, condition, ground, to_detail, to_picture
-from palm_models.engine import Drawing
+from palm_models.engines.base import Drawing
+from palm_models.engines.checkpoint import load_checkpoint
+from palm_models.engines.diffusion.condition import Condition, condition, ground, to_detail, to_picture
+from palm_models.engines.diffusion.network import pack, without_lines
+from palm_models.engines.diffusion.sampler import Denoise, guided, multistep, released, time_steps
+from palm_models.engines.renderer import covered, scene
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import HANDS, Identity
-from palm_models.network import pack, without_lines
 from palm_models.render.camera import develop, photograph
 from palm_models.render.shade import lay
 from palm_models.render.surface import Surface, surface
 from palm_models.render.warp import Warp, warp
-from palm_models.renderer import covered, scene
-from palm_models.sampler import Denoise, guided, multistep, released, time_steps
 
 STAGE = 4  # first number of the spawn key of the engine's noise
 TILE = 512  # side of the identity's noise, which repeats beyond

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from palm_models.checkpoint import CheckpointError, write_bytes
-from palm_models.network import Denoiser
+from palm_models.engines.checkpoint import CheckpointError, write_bytes
+from palm_models.engines.diffusion.network import Denoiser
 
 FREE = (
     "steps",

@@ -9,12 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from palm_models.baseline import check_view, fill, generator, load_baseline, resize, typical_landmarks
-from palm_models.engine import Drawing
+from palm_models.engines.base import Drawing
+from palm_models.engines.baselines.common import (
+    check_view,
+    fill,
+    generator,
+    load_baseline,
+    resize,
+    typical_landmarks,
+)
+from palm_models.engines.baselines.wgan import Generator, WganSpec
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
-from palm_models.wgan import Generator, WganSpec
 
 NAME = "wgan-gp"
 Latent = NDArray[np.float32]

@@ -9,10 +9,10 @@ import torch
 from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from torch import Tensor
 
-from palm_models.baseline import save_baseline
-from palm_models.checkpoint import CheckpointError
-from palm_models.ddpm import DdpmSpec, build
-from palm_models.ddpm_engine import NAME
+from palm_models.engines.baselines.common import save_baseline
+from palm_models.engines.baselines.ddpm import DdpmSpec, build
+from palm_models.engines.baselines.ddpm_engine import NAME
+from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.frame import View
 
 KEYS = {"step", "model", "opt", "ema", "scaler", "version"}

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.engine import Drawing
+from palm_models.engines.base import Drawing
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
