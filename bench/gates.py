@@ -248,7 +248,7 @@ def speed() -> None:
     from tasks.generate import draw_shard
     from tasks.judge_scores import make_judge, score_shard
     from tasks.plan import shards
-    from tasks.work import Stage
+    from tasks.work.stage import Stage
 
     plan = parse(
         {"name": "speed", "engine": {"name": "diffusion"},

@@ -11,9 +11,9 @@ from manifests.files.layout import MANIFEST, REPORT
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import Recipe
 from tasks.accounting import Step, count_images
-from tasks.logs import log
 from tasks.report import accounting, score_rows
 from tasks.stages import Done
+from tasks.work.logs import log
 
 EVENT = "palmforge.version.published"
 

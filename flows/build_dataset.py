@@ -10,10 +10,10 @@ from prefect.runtime import flow_run
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
 from flows.reconcile import alive
 from manifests.recipe.recipe import Recipe, load
-from tasks.lock import lock
-from tasks.logs import bound, log
 from tasks.nightly import tonight
 from tasks.unchanged import published
+from tasks.work.lock import lock
+from tasks.work.logs import bound, log
 
 
 @flow(name="build-dataset")

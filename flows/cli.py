@@ -13,7 +13,7 @@ from flows.verbs_import import import_weights
 from flows.verbs_status import status
 from manifests.files.layout import REPORTS
 from manifests.recipe.recipe import Recipe
-from tasks.logs import set_up_logging
+from tasks.work.logs import set_up_logging
 
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s

@@ -18,7 +18,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "tasks.found.SourceError",
     "tasks.gates.GateError",
     "tasks.launch.LaunchError",
-    "tasks.lock.LockedError",
+    "tasks.work.lock.LockedError",
     "tasks.merge_sources.MergeError",
     "tasks.regenerate.RegenerateError",
     "tasks.release.ReleaseError",

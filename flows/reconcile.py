@@ -11,7 +11,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Crashed
 
-from tasks.logs import log
+from tasks.work.logs import log
 
 MESSAGE = (
     "its process is gone (killed, or the machine stopped); run it again, it goes on where it was cut off"

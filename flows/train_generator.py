@@ -9,9 +9,9 @@ from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assig
 from flows.reconcile import alive
 from flows.steps import align, ingest, train
 from manifests.recipe.recipe import load
-from tasks.lock import lock
-from tasks.logs import bound
 from tasks.plan import check
+from tasks.work.lock import lock
+from tasks.work.logs import bound
 
 
 @flow(name="train-generator")

@@ -14,11 +14,11 @@ from manifests.files.layout import explain_write_errors, fsync_file
 from manifests.recipe.recipe import Recipe
 from palm_models.engines.base import Engine
 from tasks.augment import Augmenter
-from tasks.logs import bound
 from tasks.plan import PlannedShard, generation_digest, make_engine, shards
 from tasks.runner import RunnerError, Workers, run
 from tasks.samples import draw_identity, row_of
-from tasks.work import Stage, Work
+from tasks.work.logs import bound
+from tasks.work.stage import Stage, Work
 
 Progress = Callable[[int, int], None]
 GROUP_ROWS, GROUP_BYTES = 256, 16 << 20  # a row group of a shard is written when it has so many rows or bytes

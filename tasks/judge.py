@@ -31,7 +31,7 @@ from tasks.plan import PlannedShard, further_shards, generation_digest, shards
 from tasks.runner import RunnerError, Workers, run
 from tasks.stages import Done
 from tasks.unchanged import WEIGHTS
-from tasks.work import Stage, Work, code_digest, digest_of
+from tasks.work.stage import Stage, Work, code_digest, digest_of
 
 Progress = Callable[[int, int], None]
 log = logging.getLogger("palmforge")

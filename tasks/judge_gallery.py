@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from manifests.contract.images import decode
 from palm_models.measure.encoder import Encoder
 from tasks.gates import GateError
-from tasks.work import Stage
+from tasks.work.stage import Stage
 
 BLOCK = 65536  # gallery rows that are compared at once
 TURN = 10.0  # degrees that a variant is turned to either side; the encoder bridges 5 more

@@ -28,7 +28,7 @@ from palm_models.photo.views import palm_of
 from tasks.judge_gallery import Gallery, load
 from tasks.photos import HASH_SIDE
 from tasks.plan import PlannedIdentity, PlannedShard
-from tasks.work import Stage
+from tasks.work.stage import Stage
 
 REFERENCES = 4  # pictures of an identity that its captures are compared with
 FIRST_REFERENCE = 1_000_000  # their capture numbers begin here, far above those of any dataset

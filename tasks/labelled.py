@@ -22,7 +22,7 @@ from palm_models.measure.encoder import to_grey
 from tasks import stages
 from tasks.found import SourceError
 from tasks.sampled import palm
-from tasks.work import digest_of
+from tasks.work.stage import digest_of
 
 PATTERN = r"^([A-Za-z]+_?\d+)_"  # who a picture of a flat folder shows: person_1_… shows person_1
 MOST = 20_000  # pictures held in memory; of larger sets identities are drawn by seed

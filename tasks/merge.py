@@ -24,7 +24,7 @@ from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.merge_sources import PARAMETERS, Source, arrange
 from tasks.samples import drawn_with
 from tasks.show import page, sheet
-from tasks.work import Work, code_digest, digest_of
+from tasks.work.stage import Work, code_digest, digest_of
 
 BATCH_ROWS = 256
 NAMES = ("sample_id", "identity_id", "subject_id", "parent_sample_id")  # columns that get a source's prefix

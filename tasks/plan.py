@@ -14,7 +14,7 @@ from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 from tasks.augment import Augmenter
-from tasks.work import code_digest, digest_of
+from tasks.work.stage import code_digest, digest_of
 
 if TYPE_CHECKING:
     from palm_models.engines.base import Engine

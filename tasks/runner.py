@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from manifests.recipe.recipe import Recipe
 from tasks.parallel import available_cores, in_order
-from tasks.work import code_digest
+from tasks.work.stage import code_digest
 
 S = TypeVar("S")
 T = TypeVar("T")

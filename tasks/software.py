@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from tasks.work import code_digest
+from tasks.work.stage import code_digest
 
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pillow", "albumentations")
 DRAWING = ("palm_models", "tasks/samples.py", "tasks/augment.py", "manifests/contract/images.py")

@@ -16,7 +16,7 @@ from tasks import generate as generation
 from tasks.runner import Workers
 from tasks.sources import SourceSpec
 from tasks.unchanged import WEIGHTS, listing
-from tasks.work import Stage, Work, code_digest, digest_of
+from tasks.work.stage import Stage, Work, code_digest, digest_of
 
 Progress = Callable[[int, int], None]
 

@@ -50,7 +50,7 @@ def _night(order):
     os.environ.update(order["environment"])
     from flows.build_dataset import build_dataset
     from flows.errors import is_expected
-    from tasks.logs import set_up_logging
+    from tasks.work.logs import set_up_logging
 
     set_up_logging()
     if order["fault"]:

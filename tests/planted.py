@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.images import decode, encode
-from tasks.work import Stage
+from tasks.work.stage import Stage
 
 Rows = dict[str, dict[str, Any]]  # by sample
 

@@ -13,7 +13,7 @@ from manifests.tools.verify import verify
 from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
 from tasks.generate import generate
-from tasks.work import Work
+from tasks.work.stage import Work
 
 
 def images(version):

@@ -15,7 +15,7 @@ from tests.test_faults import small_disk
 
 KILLS = {
     "ingest: the second photograph": ("tasks.ingest:examine", 2),
-    "ingest: the table is there, the marker is not": ("tasks.work:Stage.finish", 1),
+    "ingest: the table is there, the marker is not": ("tasks.work.stage:Stage.finish", 1),
     "align: the tables are written, not renamed": ("tasks.align:fsync_file", 1),
     "train: after the first saved state": ("tasks.train:_step", 4),
     "train: the weights are saved, the state is not": ("tasks.train:write_state", 1),

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tasks.logs import JsonLines, bound, log
+from tasks.work.logs import JsonLines, bound, log
 
 
 @pytest.fixture

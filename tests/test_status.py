@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from flows.cli import main
 from manifests.recipe.recipe import load
 from tasks.generate import generate
-from tasks.lock import lock
 from tasks.status import status
-from tasks.work import MARKER, Work
+from tasks.work.lock import lock
+from tasks.work.stage import MARKER, Work
 from tests.test_nightly import build, quiet
 
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tasks.lock import LockedError, lock
-from tasks.work import MARKER, Work, code_digest, digest_of
+from tasks.work.lock import LockedError, lock
+from tasks.work.stage import MARKER, Work, code_digest, digest_of
 
 
 def test_a_stage_is_done_only_with_its_marker_and_its_files(tmp_path):
@@ -45,7 +45,7 @@ def test_a_broken_marker_means_not_done(tmp_path, rubbish):
 
 def test_digests_name_content_not_order():
     assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1}) != digest_of({"a": 1, "b": 3})
-    assert code_digest("palm_models") != code_digest("tasks") != code_digest("tasks/work.py")
+    assert code_digest("palm_models") != code_digest("tasks") != code_digest("tasks/work/stage.py")
 
 
 def _hold(path, ready):
