@@ -22,7 +22,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "tasks.merge_sources.MergeError",
     "tasks.regenerate.RegenerateError",
     "tasks.release.ReleaseError",
-    "tasks.runner.RunnerError",
+    "tasks.workers.runner.RunnerError",
 }
 
 

@@ -23,7 +23,7 @@ from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import FoundHand, HandFinder
 from palm_models.photo.picture import Picture, PictureError, decode
 from palm_models.photo.pyramid import Pyramid
-from tasks.runner import Workers, run
+from tasks.workers.runner import Workers, run
 
 TABLE, REJECTS = "aligned.parquet", "align_rejects.parquet"
 ROWS = 128  # photos held in memory and written as one row group, fewer where that takes more than

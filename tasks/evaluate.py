@@ -14,7 +14,7 @@ from palm_models.measure.identification import identification
 from palm_models.measure.scores import compare, error_rates
 from tasks.found import SourceError
 from tasks.labelled import PATTERN, Palms, of_photographs, of_renderer, of_version
-from tasks.parallel import available_cores, in_order
+from tasks.workers.parallel import available_cores, in_order
 
 RENDERER = "renderer"
 HELD_OUT = (40, 6)  # identities and captures of the rendered test set

@@ -15,10 +15,10 @@ from manifests.recipe.recipe import Recipe
 from palm_models.engines.base import Engine
 from tasks.augment import Augmenter
 from tasks.plan import PlannedShard, generation_digest, make_engine, shards
-from tasks.runner import RunnerError, Workers, run
 from tasks.samples import draw_identity, row_of
 from tasks.work.logs import bound
 from tasks.work.stage import Stage, Work
+from tasks.workers.runner import RunnerError, Workers, run
 
 Progress = Callable[[int, int], None]
 GROUP_ROWS, GROUP_BYTES = 256, 16 << 20  # a row group of a shard is written when it has so many rows or bytes

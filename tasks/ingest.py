@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from manifests.files.layout import explain_write_errors, fsync_directory, fsync_file
 from tasks.duplicates import Duplicates
 from tasks.found import Found, SourceError
-from tasks.parallel import available_cores, in_order
 from tasks.photos import Examined, crashed, examine
 from tasks.sources import Photographs, SourceSpec, find
+from tasks.workers.parallel import available_cores, in_order
 
 TABLE = "photos.parquet"
 BLOBS = "blobs"

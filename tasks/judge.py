@@ -28,10 +28,10 @@ from tasks.judge_gallery import build
 from tasks.judge_rejects import write_rejects
 from tasks.judge_scores import Judge, make_judge, score_shard
 from tasks.plan import PlannedShard, further_shards, generation_digest, shards
-from tasks.runner import RunnerError, Workers, run
 from tasks.stages import Done
 from tasks.unchanged import WEIGHTS
 from tasks.work.stage import Stage, Work, code_digest, digest_of
+from tasks.workers.runner import RunnerError, Workers, run
 
 Progress = Callable[[int, int], None]
 log = logging.getLogger("palmforge")

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from manifests.files.layout import explain_write_errors
 from manifests.recipe.recipe import Recipe
 from tasks import generate as generation
-from tasks.runner import Workers
 from tasks.sources import SourceSpec
 from tasks.unchanged import WEIGHTS, listing
 from tasks.work.stage import Stage, Work, code_digest, digest_of
+from tasks.workers.runner import Workers
 
 Progress = Callable[[int, int], None]
 

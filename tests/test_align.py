@@ -12,7 +12,7 @@ from manifests.files.layout import PublishError
 from palm_models.hand.frame import frame_matrix, palm_width, transform
 from palm_models.photo.hand_model import HandModelError
 from tasks.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
-from tasks.runner import Workers
+from tasks.workers.runner import Workers
 from tests.hands import SIZE, drawn_hand, moved, noise
 
 COLUMNS = ["photo_id", "path", "original_name", "width", "height", "status"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.parallel import AHEAD, available_cores, in_order
+from tasks.workers.parallel import AHEAD, available_cores, in_order
 
 
 def work(item: int) -> str:

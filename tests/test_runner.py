@@ -14,7 +14,7 @@ import pytest
 from manifests.recipe.recipe import load, parse
 from tasks import stages
 from tasks.plan import generation_digest
-from tasks.runner import RunnerError, Workers, run
+from tasks.workers.runner import RunnerError, Workers, run
 
 BOTH = pytest.mark.parametrize("runner", ["local", "dask"])
 
@@ -61,7 +61,7 @@ def test_an_exception_of_the_job_is_raised(tmp_path, runner):
 
 
 def test_no_scheduler_is_said_in_words(monkeypatch):
-    monkeypatch.setattr("tasks.dask_runner.PATIENCE", 2.0)
+    monkeypatch.setattr("tasks.workers.dask_runner.PATIENCE", 2.0)
     nobody = Workers("dask", address="tcp://127.0.0.1:9")
     with pytest.raises(RunnerError, match=r"tcp://127.0.0.1:9.*dask scheduler"):
         list(run(job, [1], setup=int, workers=nobody, lost=str))
@@ -69,7 +69,7 @@ def test_no_scheduler_is_said_in_words(monkeypatch):
 
 def test_a_worker_with_other_code_refuses(tmp_path, monkeypatch):
     """Its pictures would be other pictures."""
-    monkeypatch.setattr("tasks.runner._code", lambda: "another")
+    monkeypatch.setattr("tasks.workers.runner._code", lambda: "another")
     with pytest.raises(RunnerError, match="another version of palmforge"):
         list(run(job, [1], setup=int, workers=Workers("local", 1), lost=str))
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from tasks.parallel import AHEAD
-from tasks.runner import RunnerError, Workers
+from tasks.workers.parallel import AHEAD
+from tasks.workers.runner import RunnerError, Workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -20,7 +20,7 @@ PATIENCE = 60.0  # seconds to wait for a scheduler, and for its first worker
 def in_order_on_dask(
     function: Callable[[T], R], items: Iterable[T], workers: Workers, lost: Callable[[T], R]
 ) -> Iterator[R]:
-    """Results of `function` for each item, in the order of the items; see `tasks.runner.run`.
+    """Results of `function` for each item, in the order of the items; see `tasks.workers.runner.run`.
 
     Raises RunnerError when the scheduler or all of its workers are out of reach.
     """

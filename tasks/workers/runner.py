@@ -9,8 +9,8 @@ from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
 from manifests.recipe.recipe import Recipe
-from tasks.parallel import available_cores, in_order
 from tasks.work.stage import code_digest
+from tasks.workers.parallel import available_cores, in_order
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def run(
     function = _Held(job, setup, uuid4().hex, _code())
     if workers.runner == "local":
         return in_order(function, items, workers.processes, lost, apart=True)
-    from tasks.dask_runner import in_order_on_dask
+    from tasks.workers.dask_runner import in_order_on_dask
 
     return in_order_on_dask(function, items, workers, lost)
 
