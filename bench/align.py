@@ -27,7 +27,7 @@ from palm_models.hand.identity import make_identity
 from palm_models.photo.hand_model import DETECTOR, LANDMARKS, hand_model, members, task_file
 from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.picture import decode
-from tasks.align import Settings, align_photo, align_photos, make_finder
+from tasks.photographs.align import Settings, align_photo, align_photos, make_finder
 from tasks.workers.parallel import available_cores
 
 TOLERANCE = 0.02  # mean over landmarks, in palm widths

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.duplicates import NEAR
-from tasks.ingest import IngestReport, ingest
-from tasks.photos import HASH_SIDE
-from tasks.sources import SourceSpec
+from tasks.photographs.duplicates import NEAR
+from tasks.photographs.examine import HASH_SIDE
+from tasks.photographs.ingest import IngestReport, ingest
+from tasks.photographs.sources.source import SourceSpec
 
 COPIES = ((0.35, 40), (0.6, 75), (1.0, 30), (1.3, 90))  # scale, JPEG quality
 

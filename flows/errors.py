@@ -15,7 +15,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "palm_models.photo.hand_model.HandModelError",
     "tasks.augment.AugmentError",
     "tasks.extend.ExtendError",
-    "tasks.found.SourceError",
+    "tasks.photographs.sources.found.SourceError",
     "tasks.gates.GateError",
     "tasks.launch.LaunchError",
     "tasks.work.lock.LockedError",

@@ -20,7 +20,7 @@ from manifests.recipe.recipe import parse
 from palm_models.hand.frame import View
 from palm_models.measure.encoder import to_grey
 from tasks import stages
-from tasks.found import SourceError
+from tasks.photographs.sources.found import SourceError
 from tasks.sampled import palm
 from tasks.work.stage import digest_of
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from manifests.files.layout import explain_write_errors
 from manifests.recipe.recipe import Recipe
 from tasks import generate as generation
-from tasks.sources import SourceSpec
+from tasks.photographs.sources.source import SourceSpec
 from tasks.unchanged import WEIGHTS, listing
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 from tasks.workers.runner import Workers
@@ -47,8 +47,8 @@ def ingest(recipe: Recipe, progress: Progress) -> Done | None:
     """The source's photographs in the work folder; None when the recipe needs none."""
     if not needs_photographs(recipe):
         return None
-    from tasks.drawn import drawn_photographs
-    from tasks.ingest import ingest as step
+    from tasks.photographs.ingest import ingest as step
+    from tasks.photographs.sources.drawn import drawn_photographs
 
     source = source_of(recipe)
     drawn = [recipe.seed, code_digest("palm_models")] if source.kind == "renderer" else []
@@ -68,7 +68,7 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
     """Aligned palms of the photographs; None when there are none."""
     if photos is None:
         return None
-    from tasks.align import align_photos
+    from tasks.photographs.align import align_photos
 
     table = photos.path / "photos.parquet"
     ids = sorted(pq.read_table(table, columns=["photo_id"])["photo_id"].to_pylist())
@@ -82,7 +82,7 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
         "frame",
         "picture",
     )
-    code = code_digest("tasks/align.py", *(f"palm_models/{name}.py" for name in names))
+    code = code_digest("tasks/photographs/align.py", *(f"palm_models/{name}.py" for name in names))
     digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)
     stage = Work.of(recipe).stage("aligned", digest)
     options = recipe.align.model_dump(exclude={"workers"})

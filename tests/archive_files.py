@@ -5,8 +5,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tasks.archives import Limits, members
-from tasks.found import Found
+from tasks.photographs.sources.archive import Limits, members
+from tasks.photographs.sources.found import Found
 
 PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 20
 MIB = 2**20

@@ -11,7 +11,7 @@ from PIL import Image
 from manifests.files.layout import PublishError
 from palm_models.hand.frame import frame_matrix, palm_width, transform
 from palm_models.photo.hand_model import HandModelError
-from tasks.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
+from tasks.photographs.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
 from tasks.workers.runner import Workers
 from tests.hands import SIZE, drawn_hand, moved, noise
 
@@ -187,7 +187,7 @@ def test_share_of_the_palm_inside_the_photo():
 
 
 def test_groups_of_large_pictures_stay_small(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.align.GROUP_BYTES", 2 * 2 * 96 * 96 * 3)  # two photos of two views
+    monkeypatch.setattr("tasks.photographs.align.GROUP_BYTES", 2 * 2 * 96 * 96 * 3)  # two photos of two views
     pictures = {f"{i}.jpg": drawn_hand("right")[0] for i in range(3)}
     report = align_photos(listed(tmp_path, pictures), tmp_path / "out", size=96, attempts=1)
     file = pq.ParquetFile(report.table)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.archives import Limits, members
-from tasks.found import SourceError
+from tasks.photographs.sources.archive import Limits, members
+from tasks.photographs.sources.found import SourceError
 from tests.archive_files import KINDS, MIB, PHOTO, build, read, reasons, tar_of, zip_of
 
 

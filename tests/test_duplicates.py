@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from tasks.duplicates import Duplicates
-from tasks.found import Found
-from tasks.photos import Examined, examine
+from tasks.photographs.duplicates import Duplicates
+from tasks.photographs.examine import Examined, examine
+from tasks.photographs.sources.found import Found
 
 
 def scene(seed: int, side: int = 250) -> Image.Image:

@@ -13,8 +13,8 @@ from palm_models.hand.identity import make_identity
 from tasks import evaluate
 from tasks.evaluate import Budget, Question, answer
 from tasks.evaluation import table, write_evaluation
-from tasks.found import SourceError
 from tasks.labelled import Palms, of_photographs, of_renderer, of_version, person
+from tasks.photographs.sources.found import SourceError
 from tests.fake_shards import make_shards, publish_shards
 
 SMALL = Budget(steps=3, size=32, seeds=2)

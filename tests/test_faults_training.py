@@ -14,9 +14,9 @@ from tests.one_night import Nights, Reader, files
 from tests.test_faults import small_disk
 
 KILLS = {
-    "ingest: the second photograph": ("tasks.ingest:examine", 2),
+    "ingest: the second photograph": ("tasks.photographs.ingest:examine", 2),
     "ingest: the table is there, the marker is not": ("tasks.work.stage:Stage.finish", 1),
-    "align: the tables are written, not renamed": ("tasks.align:fsync_file", 1),
+    "align: the tables are written, not renamed": ("tasks.photographs.align:fsync_file", 1),
     "train: after the first saved state": ("tasks.train:_step", 4),
     "train: the weights are saved, the state is not": ("tasks.train:write_state", 1),
     "generate: before the second picture": ("flows.progress:_Lines.__call__", 2),

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from manifests.files.layout import PublishError
-from tasks.found import Found, SourceError
-from tasks.ingest import SCHEMA, IngestReport, ingest
-from tasks.photos import crashed
-from tasks.sources import SourceSpec
+from tasks.photographs.examine import crashed
+from tasks.photographs.ingest import SCHEMA, IngestReport, ingest
+from tasks.photographs.sources.found import Found, SourceError
+from tasks.photographs.sources.source import SourceSpec
 
 
 def scene(seed: int, width: int = 64, height: int = 48) -> Image.Image:
@@ -220,7 +220,7 @@ def test_a_file_unpacked_stays_until_its_row_is_there(
     def twice(function, items, *_):  # type: ignore[no-untyped-def]
         yield from (function(item) and function(item) for item in items)
 
-    monkeypatch.setattr("tasks.ingest.in_order", twice)
+    monkeypatch.setattr("tasks.photographs.ingest.in_order", twice)
     path = tmp_path / "photos.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for i in range(3):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.jpeg import without_metadata
+from tasks.photographs.jpeg import without_metadata
 
 NOISE = np.random.default_rng(3).integers(0, 255, (61, 83, 3), np.uint8)
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tasks.found import SourceError
-from tasks.kaggle import download
+from tasks.photographs.sources.found import SourceError
+from tasks.photographs.sources.kaggle import download
 from tests.kaggle_server import API, Kaggle
 
 HANDLE = "palms/human-palm-images/versions/3"
@@ -25,11 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENT = """
 import json, logging, os, sys, traceback
 logging.basicConfig(level=logging.DEBUG)
-from tasks.found import SourceError
+from tasks.photographs.sources.found import SourceError
 from pathlib import Path
-from tasks.ingest import ingest
-from tasks.kaggle import download
-from tasks.sources import SourceSpec
+from tasks.photographs.ingest import ingest
+from tasks.photographs.sources.kaggle import download
+from tasks.photographs.sources.source import SourceSpec
 for line in sys.stdin:
     order = json.loads(line)
     os.environ.clear()

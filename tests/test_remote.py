@@ -16,8 +16,8 @@ from manifests.read.open import open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load, parse
 from manifests.tools.verify import verify
-from tasks.found import SourceError
-from tasks.sources import SourceSpec, find
+from tasks.photographs.sources.found import SourceError
+from tasks.photographs.sources.source import SourceSpec, find
 from tasks.stages import ingest
 from tests.fake_shards import make_shards, publish_shards
 from tests.s3_server import Proxy, environment

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.found import Found, SourceError
-from tasks.sources import SourceSpec, find
+from tasks.photographs.sources.found import Found, SourceError
+from tasks.photographs.sources.source import SourceSpec, find
 
 
 def touch(root: Path, *names: str) -> None:

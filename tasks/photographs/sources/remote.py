@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from manifests.files.remote import RemoteError, RemotePath
-from tasks.found import Found, Listing, SourceError, is_archive, is_hidden
+from tasks.photographs.sources.found import Found, Listing, SourceError, is_archive, is_hidden
 
 TOLD = ("size", "ETag", "etag", "LastModified", "mtime", "created")  # what stores say of a file
 

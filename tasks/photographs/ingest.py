@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors, fsync_directory, fsync_file
-from tasks.duplicates import Duplicates
-from tasks.found import Found, SourceError
-from tasks.photos import Examined, crashed, examine
-from tasks.sources import Photographs, SourceSpec, find
+from tasks.photographs.duplicates import Duplicates
+from tasks.photographs.examine import Examined, crashed, examine
+from tasks.photographs.sources.found import Found, SourceError
+from tasks.photographs.sources.source import Photographs, SourceSpec, find
 from tasks.workers.parallel import available_cores, in_order
 
 TABLE = "photos.parquet"

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from tasks.found import SourceError
+from tasks.photographs.sources.found import SourceError
 
 HANDLE = re.compile(r"^[\w-]+/[\w-]+/versions/[1-9]\d*$", re.ASCII)
 PASSING = {408, 429, 500, 502, 503, 504}  # HTTP statuses that another attempt may not meet

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from manifests.files.remote import is_remote
-from tasks.archives import members
-from tasks.found import Found, Listing, SourceError, is_archive, is_hidden
-from tasks.kaggle import download
-from tasks.remote_source import remote_archive, remote_folder
+from tasks.photographs.sources.archive import members
+from tasks.photographs.sources.found import Found, Listing, SourceError, is_archive, is_hidden
+from tasks.photographs.sources.kaggle import download
+from tasks.photographs.sources.remote import remote_archive, remote_folder
 
 Kind = Literal["folder", "archive", "kaggle", "renderer"]
 Photographs = Callable[[], Iterable[tuple[str, NDArray[np.uint8]]]]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from tasks.found import Found, SourceError, is_archive, is_hidden
+from tasks.photographs.sources.found import Found, SourceError, is_archive, is_hidden
 
 MIB = 2**20
 COMPRESSED = {b"\x1f\x8b", b"BZ", b"\xfd7"}  # first bytes of gzip, bzip2 and xz

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.photos import Examined
+from tasks.photographs.examine import Examined
 
 NEAR = (
     6  # bits of 256: a palm scaled to 60-130 % and saved again differs by 6 at most, a burst's next shot by 8

@@ -11,8 +11,8 @@ from PIL import Image
 
 from manifests.files.layout import atomic_write
 from palm_models.photo.picture import Picture, PictureError, decode
-from tasks.found import Found
-from tasks.jpeg import without_metadata
+from tasks.photographs.jpeg import without_metadata
+from tasks.photographs.sources.found import Found
 
 MAX_FILE_BYTES = 512 * 2**20  # no photograph is larger
 MAX_SIDE = 8192  # pixels; a photo larger than this is copied at this size
