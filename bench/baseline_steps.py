@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from manifests.recipe.baselines import Ddpm, Wgan
-from tasks.train_ddpm import train_ddpm
-from tasks.train_wgan import train_wgan
+from tasks.train.ddpm_tps import train_ddpm
+from tasks.train.wgan_gp import train_wgan
 
 PUBLISHED_BATCH = 16
 DAY = 86_400  # s

@@ -13,7 +13,7 @@ from bench.utility import eer, scores, tar
 from manifests.recipe.recipe import parse as parse_recipe
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training
 from tasks.gates import thresholds
-from tasks.train_encoder import palms, train_encoder
+from tasks.train.encoder import palms, train_encoder
 
 IDENTITIES = {"train": 4000, "verify": 300, "distinct": 10_000}
 FIRST_UNSEEN = 100_000  # identities from here on took no part in training

@@ -18,10 +18,10 @@ from bench.table_rows import ROWS, SIZES, Given, learn, measure
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.wgan import Generator, WganSpec
-from tasks.palms import Palms
 from tasks.stages import WEIGHTS
-from tasks.train_ddpm import DdpmTraining
-from tasks.train_wgan import WganTraining
+from tasks.train.batches import Palms
+from tasks.train.ddpm_tps import DdpmTraining
+from tasks.train.wgan_gp import WganTraining
 
 PHOTOGRAPHS, DAY = 300, 86_400  # photographs of an epoch; seconds
 NAMES = {"bezier": "Bézier creases", "polynomial": "polynomial creases"}

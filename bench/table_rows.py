@@ -25,8 +25,8 @@ from palm_models.measure.diversity import vendi
 from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.measure.scores import compare, d_prime
 from tasks.stages import WEIGHTS
-from tasks.train_ddpm import train_ddpm
-from tasks.train_wgan import train_wgan
+from tasks.train.ddpm_tps import train_ddpm
+from tasks.train.wgan_gp import train_wgan
 
 Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
 ROWS = ("wgan-gp", "ddpm-tps", "diffusion", "renderer", "bezier", "polynomial")

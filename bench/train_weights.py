@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from bench.holdout import held_out
-from tasks.train import TrainSettings, train
+from tasks.train.diffusion import TrainSettings, train
 
 
 def main() -> None:

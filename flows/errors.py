@@ -17,7 +17,7 @@ EXPECTED = {  # by name: importing their modules would import torch
     "tasks.extend.ExtendError",
     "tasks.photographs.sources.found.SourceError",
     "tasks.gates.GateError",
-    "tasks.launch.LaunchError",
+    "tasks.train.launch.LaunchError",
     "tasks.work.lock.LockedError",
     "tasks.merge_sources.MergeError",
     "tasks.regenerate.RegenerateError",

@@ -124,29 +124,29 @@ def _trainer(recipe: Recipe) -> tuple[str, Mapping[str, Any], str]:
     name, view = recipe.engine.name, {"views": recipe.dataset.views, "hands": recipe.dataset.hands}
     if name == "wgan-gp":
         own = recipe.wgan.model_dump(mode="json", exclude={"noise", "angle"}) | view
-        return name, own, code_digest("palm_models", "tasks/train_wgan.py", "tasks/palms.py")
+        return name, own, code_digest("palm_models", "tasks/train/wgan_gp.py", "tasks/train/batches.py")
     if name == "ddpm-tps":
         own = recipe.ddpm.model_dump(mode="json", exclude={"jitter", "bend", "renoise"}) | view
-        return name, own, code_digest("palm_models", "tasks/train_ddpm.py", "tasks/palms.py")
-    return name, recipe.train.model_dump(mode="json"), code_digest("palm_models", "tasks/train.py")
+        return name, own, code_digest("palm_models", "tasks/train/ddpm_tps.py", "tasks/train/batches.py")
+    return name, recipe.train.model_dump(mode="json"), code_digest("palm_models", "tasks/train/diffusion.py")
 
 
 def _train_with(name: str, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
     if name == "diffusion":
-        from tasks.launch import launch
-        from tasks.train import TrainSettings, train
+        from tasks.train.diffusion import TrainSettings, train
+        from tasks.train.launch import launch
 
         settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
         step = launch if settings.devices > 1 else train
         return step(aligned, out, settings=settings, progress=progress).facts()
     view, hands = recipe.dataset.views[0], recipe.dataset.hands
     if name == "wgan-gp":
-        from tasks.train_wgan import train_wgan
+        from tasks.train.wgan_gp import train_wgan
 
         return train_wgan(
             aligned, out, options=recipe.wgan, seed=recipe.seed, view=view, hands=hands, progress=progress
         )
-    from tasks.train_ddpm import train_ddpm
+    from tasks.train.ddpm_tps import train_ddpm
 
     return train_ddpm(
         aligned, out, options=recipe.ddpm, seed=recipe.seed, view=view, hands=hands, progress=progress

@@ -24,9 +24,9 @@ from palm_models.engines.checkpoint import CheckpointError, load_checkpoint
 from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks import train_ddpm as ddpm_training
-from tasks import train_wgan as wgan_training
-from tasks.palms import read_palms
+from tasks.train.batches import read_palms
+from tasks.train.diffusion import ddpm_tps as ddpm_training
+from tasks.train.diffusion import wgan_gp as wgan_training
 from tests.aligned_palms import aligned_palms
 
 PUBLISHED = tomllib.loads((Path(__file__).parent.parent / "bench" / "published.toml").read_text())

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from palm_models.engines.checkpoint import load_checkpoint
-from tasks.launch import LaunchError, launch
-from tasks.train import train
+from tasks.train.diffusion import train
+from tasks.train.launch import LaunchError, launch
 from tests.test_train import TINY, aligned
 
 __all__ = ["aligned"]  # a fixture

@@ -13,8 +13,8 @@ from palm_models.hand.identity import make_identity
 from tasks import regenerate as again
 from tasks.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
 from tasks.software import changes
-from tasks.train_ddpm import train_ddpm
-from tasks.train_wgan import train_wgan
+from tasks.train.ddpm_tps import train_ddpm
+from tasks.train.wgan_gp import train_wgan
 from tests.aligned_palms import aligned_palms
 from tests.small import build
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from palm_models.engines.checkpoint import CheckpointError, load_checkpoint
 from palm_models.engines.diffusion.network import pack
 from palm_models.engines.diffusion.pairs import Photo, make_pair, place, read_photos, recolour
-from tasks.train import TrainSettings, learning_rate, train
+from tasks.train.diffusion import TrainSettings, learning_rate, train
 
 TINY = TrainSettings(
     steps=4, batch=2, dim=8, mults=(1, 2), size=32, save_every=2, sample_every=100, log_every=1

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.train import Progress, TrainReport, TrainSettings, train
+from tasks.train.diffusion import Progress, TrainReport, TrainSettings, train
 
 KEPT = 40  # last lines of the processes' output that an error shows
 
@@ -23,7 +23,7 @@ class LaunchError(RuntimeError):
 def launch(
     aligned: Path, out: Path, *, settings: TrainSettings, progress: Progress | None = None
 ) -> TrainReport:
-    """`tasks.train.train` on `settings.devices` processes: GPUs where there are that many, else the CPU.
+    """`tasks.train.diffusion.train` on `settings.devices` processes: GPUs where there are that many, else the CPU.
 
     They end with this process. Raises LaunchError when one of them fails.
     """
@@ -34,7 +34,7 @@ def launch(
     command = [
         *(sys.executable, "-m", "accelerate.commands.launch", "--num_machines", "1"),
         *("--num_processes", str(settings.devices), "--mixed_precision", "no", "--dynamo_backend", "no"),
-        *("--multi_gpu" if cuda else "--cpu", "--main_process_port", "0", "-m", "tasks.launch"),
+        *("--multi_gpu" if cuda else "--cpu", "--main_process_port", "0", "-m", "tasks.train.launch"),
     ]
     root = Path(__file__).resolve().parent.parent
     search = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))

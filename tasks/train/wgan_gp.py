@@ -17,7 +17,7 @@ from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, grad
 from palm_models.engines.baselines.wgan_engine import NAME
 from palm_models.engines.checkpoint import write_bytes
 from palm_models.hand.frame import View
-from tasks.palms import Palms, Progress, begin, facts, grid, record
+from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
 SHOWN = 25  # pictures of a sample grid
 FREE = {"epochs", "save_epochs", "noise", "angle"}  # may differ when a training goes on

@@ -17,7 +17,7 @@ from palm_models.engines.baselines.ddpm_engine import NAME
 from palm_models.engines.baselines.parts_state import Part, resume_parts, write_parts
 from palm_models.engines.checkpoint import write_bytes
 from palm_models.hand.frame import View
-from tasks.palms import Palms, Progress, begin, facts, grid, record
+from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
 BETAS = (0.9, 0.99)  # these and the next two are the Trainer's own
 LARGEST_GRADIENT = 1.0
