@@ -31,10 +31,10 @@ from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
 from tasks import judge_scores
+from tasks.draw.plan import make_engine, planned_identity
 from tasks.gates import CALIBRATION, VIEWS
 from tasks.judge_gallery import VARIANTS, variants
 from tasks.judge_scores import embed, references, unit
-from tasks.plan import make_engine, planned_identity
 from tasks.unchanged import WEIGHTS
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
@@ -245,9 +245,9 @@ def speed() -> None:
     """Time of judging beside that of drawing with the diffusion engine, shard by shard in one process."""
     import tempfile
 
-    from tasks.generate import draw_shard
+    from tasks.draw.plan import shards
+    from tasks.draw.shards import draw_shard
     from tasks.judge_scores import make_judge, score_shard
-    from tasks.plan import shards
     from tasks.work.stage import Stage
 
     plan = parse(

@@ -18,8 +18,8 @@ def draw(first: int, last: int, folder: Path) -> None:
 
     from manifests.recipe.recipe import parse
     from palm_models.engines.renderer import RendererEngine
-    from tasks.plan import PlannedIdentity
-    from tasks.samples import draw_identity, row_of
+    from tasks.draw.plan import PlannedIdentity
+    from tasks.draw.samples import draw_identity, row_of
 
     recipe, engine = parse({"name": "loaders", "dataset": {"captures": CAPTURES}}), RendererEngine()
     for number in range(first, last):

@@ -18,8 +18,8 @@ from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
 from manifests.tools.export import WRITERS, export
 from manifests.tools.select import select
+from tasks.draw.regenerate import regenerate, some
 from tasks.merge import merge
-from tasks.regenerate import regenerate, some
 from tests.fake_shards import publish_shards, row, write_shard
 
 

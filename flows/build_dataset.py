@@ -43,7 +43,7 @@ def _build(plan: Recipe, keeps: Path | None) -> Path:
     # Imported here because it loads the engines, which a night without changes does not need.
     from flows.announce import announce, show_version
     from flows.steps import align, generate, ingest, judge, publish, tidy, train
-    from tasks.plan import check
+    from tasks.draw.plan import check
     from tasks.publish import check_target
 
     check_target(check(plan))

@@ -63,8 +63,8 @@ def build(path: str, overrides: list[str], recipe: Recipe) -> None:
 @recipe_command()
 def plan(path: str, overrides: list[str], recipe: Recipe) -> None:
     """Print what RECIPE would build, with time, disk and memory; build nothing."""
-    from tasks.estimate import estimate
-    from tasks.plan import check
+    from tasks.draw.estimate import estimate
+    from tasks.draw.plan import check
 
     click.echo(estimate(check(recipe)))
 

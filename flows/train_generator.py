@@ -9,7 +9,7 @@ from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assig
 from flows.reconcile import alive
 from flows.steps import align, ingest, train
 from manifests.recipe.recipe import load
-from tasks.plan import check
+from tasks.draw.plan import check
 from tasks.work.lock import lock
 from tasks.work.logs import bound
 

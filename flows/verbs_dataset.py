@@ -73,7 +73,7 @@ def regenerate(
     from flows.progress import progress
     from manifests.files.layout import atomic_write
     from manifests.read.open import open_dataset
-    from tasks import regenerate as again
+    from tasks.draw import regenerate as again
     from tasks.software import changes
 
     if not samples and not count:

@@ -43,7 +43,7 @@ def generate(
     """Draw COUNT captures of one individual into DIR: variation_00.png, … and manifest.parquet."""
     from flows.progress import progress
     from manifests.recipe.recipe import parse
-    from tasks.one import draw_one, individual
+    from tasks.draw.individual import draw_one, individual
 
     sections = {
         "name": "one",

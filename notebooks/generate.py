@@ -66,7 +66,7 @@ common = [f"engine.name={ENGINE}", f"train.checkpoint={CHECKPOINT}", f"engine.wo
 # %%
 import shutil
 
-from tasks.one import draw_one, individual
+from tasks.draw.individual import draw_one, individual
 
 one = individual(parse({"name": "one"}, [*common, "dataset.identities=1"]), IDENTITY)
 folder = Path(WORK) / "one"

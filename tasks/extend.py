@@ -7,7 +7,7 @@ from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from manifests.tools.diff import Difference, diff
-from tasks.regenerate import regenerate, some
+from tasks.draw.regenerate import regenerate, some
 from tasks.software import changes
 
 PROBES = 4  # images drawn again before hours of work: they tell whether this code still draws the same

@@ -21,13 +21,13 @@ from manifests.publish.parts import Part
 from manifests.recipe.recipe import Recipe
 from palm_models.measure.encoder import CONFIG, Encoder
 from palm_models.photo.hand_model import HandModelError, hand_model
-from tasks import generate as generation
+from tasks.draw import shards as generation
+from tasks.draw.plan import PlannedShard, further_shards, generation_digest, shards
 from tasks.gates import thresholds
 from tasks.judge_decide import Candidate, Decided, Rows, Rules, Verdict, decide
 from tasks.judge_gallery import build
 from tasks.judge_rejects import write_rejects
 from tasks.judge_scores import Judge, make_judge, score_shard
-from tasks.plan import PlannedShard, further_shards, generation_digest, shards
 from tasks.stages import Done
 from tasks.unchanged import WEIGHTS
 from tasks.work.stage import Stage, Work, code_digest, digest_of

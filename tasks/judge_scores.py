@@ -25,9 +25,9 @@ from palm_models.measure.quality import measure
 from palm_models.photo.landmarks import LEAST_PRESENCE, HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
+from tasks.draw.plan import PlannedIdentity, PlannedShard
 from tasks.judge_gallery import Gallery, load
 from tasks.photographs.examine import HASH_SIDE
-from tasks.plan import PlannedIdentity, PlannedShard
 from tasks.work.stage import Stage
 
 REFERENCES = 4  # pictures of an identity that its captures are compared with

@@ -21,8 +21,8 @@ from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
+from tasks.draw.samples import drawn_with
 from tasks.merge_sources import PARAMETERS, Source, arrange
-from tasks.samples import drawn_with
 from tasks.show import page, sheet
 from tasks.work.stage import Work, code_digest, digest_of
 

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.work.stage import code_digest
 
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pillow", "albumentations")
-DRAWING = ("palm_models", "tasks/samples.py", "tasks/augment.py", "manifests/contract/images.py")
+DRAWING = ("palm_models", "tasks/draw/samples.py", "tasks/draw/augment.py", "manifests/contract/images.py")
 
 
 def software() -> dict[str, str]:

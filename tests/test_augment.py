@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tasks.augment import Augmenter, AugmentError
+from tasks.draw.augment import Augmenter, AugmentError
 
 LANDMARKS = np.random.default_rng(0).uniform(10, 54, (21, 2)).astype(np.float32)
 IMAGE = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)

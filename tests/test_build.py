@@ -12,7 +12,7 @@ from manifests.recipe.recipe import load
 from manifests.tools.verify import verify
 from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
-from tasks.generate import generate
+from tasks.draw.shards import generate
 from tasks.work.stage import Work
 
 

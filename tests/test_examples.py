@@ -16,8 +16,8 @@ def version(tmp_path_factory):
     """Eight subjects of the renderer, small, three in each split but the last."""
     from manifests.recipe.recipe import parse
     from palm_models.engines.renderer import RendererEngine
-    from tasks.plan import PlannedIdentity
-    from tasks.samples import draw_identity, row_of
+    from tasks.draw.plan import PlannedIdentity
+    from tasks.draw.samples import draw_identity, row_of
     from tests.fake_shards import publish_shards, write_shard
 
     folder = tmp_path_factory.mktemp("examples")

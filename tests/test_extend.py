@@ -47,7 +47,7 @@ def test_less_or_the_same_and_other_software_are_refused_before_any_work(before,
     for size in ((0, 0), (4, 2), (3, 0), (8, 1)):
         with pytest.raises(ExtendError, match="4 identities × 2 captures"):
             extended(before, *size)
-    monkeypatch.setattr("tasks.regenerate.encode", lambda *_: b"another")
+    monkeypatch.setattr("tasks.draw.regenerate.encode", lambda *_: b"another")
     with pytest.raises(ExtendError, match="other bytes"):
         extended(before, 6, 0)
 

@@ -12,10 +12,10 @@ from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
 from manifests.tools.select import select
 from manifests.tools.verify import verify
+from tasks.draw.regenerate import regenerate, some
 from tasks.extend import ExtendError, extended
 from tasks.merge import merge
 from tasks.merge_sources import MergeError, arrange
-from tasks.regenerate import regenerate, some
 from tests.fake_shards import publish_shards, row, write_shard
 from tests.small import build, quiet
 

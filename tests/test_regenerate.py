@@ -10,8 +10,8 @@ from flows.cli import main
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks import regenerate as again
-from tasks.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
+from tasks.draw import regenerate as again
+from tasks.draw.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
 from tasks.software import changes
 from tasks.train.ddpm_tps import train_ddpm
 from tasks.train.wgan_gp import train_wgan

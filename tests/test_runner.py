@@ -13,7 +13,7 @@ import pytest
 
 from manifests.recipe.recipe import load, parse
 from tasks import stages
-from tasks.plan import generation_digest
+from tasks.draw.plan import generation_digest
 from tasks.workers.runner import RunnerError, Workers, run
 
 BOTH = pytest.mark.parametrize("runner", ["local", "dask"])

@@ -26,7 +26,7 @@ def digest_of(*parts: object) -> str:
 
 @cache
 def code_digest(*packages: str) -> str:
-    """Names the source code of top-level packages or single modules ("palm_models", "tasks/generate.py")."""
+    """Names the source code of top-level packages or single modules ("palm_models", "tasks/draw/shards.py")."""
     root = Path(__file__).resolve().parent.parent
     names = sorted(p for package in packages for p in ((root / package).rglob("*.py") or [root / package]))
     names += [root / p for p in packages if p.endswith(".py")]

@@ -13,7 +13,7 @@ from manifests.recipe.split import split_of
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
-from tasks.augment import Augmenter
+from tasks.draw.augment import Augmenter
 from tasks.work.stage import code_digest, digest_of
 
 if TYPE_CHECKING:

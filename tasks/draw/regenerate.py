@@ -18,9 +18,9 @@ from manifests.recipe.recipe import load, parse
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import CONTROLS, Capture, make_capture
 from palm_models.hand.identity import Identity, make_identity
-from tasks.augment import Augmenter
-from tasks.plan import make_engine
-from tasks.samples import augmentation_seed, drawn_with
+from tasks.draw.augment import Augmenter
+from tasks.draw.plan import make_engine
+from tasks.draw.samples import augmentation_seed, drawn_with
 from tasks.unchanged import WEIGHTS
 
 if TYPE_CHECKING:

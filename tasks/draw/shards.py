@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from manifests.files.layout import explain_write_errors, fsync_file
 from manifests.recipe.recipe import Recipe
 from palm_models.engines.base import Engine
-from tasks.augment import Augmenter
-from tasks.plan import PlannedShard, generation_digest, make_engine, shards
-from tasks.samples import draw_identity, row_of
+from tasks.draw.augment import Augmenter
+from tasks.draw.plan import PlannedShard, generation_digest, make_engine, shards
+from tasks.draw.samples import draw_identity, row_of
 from tasks.work.logs import bound
 from tasks.work.stage import Stage, Work
 from tasks.workers.runner import RunnerError, Workers, run

@@ -14,7 +14,7 @@ from palm_models.engines.base import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks import stages
-from tasks.plan import make_engine, planned_identity, shards
+from tasks.draw.plan import make_engine, planned_identity, shards
 from tasks.train.fresh import fresh_baseline
 from tasks.workers.parallel import available_cores
 

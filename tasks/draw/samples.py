@@ -15,8 +15,8 @@ from palm_models.engines.base import Drawing, Engine
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity, make_identity
-from tasks.augment import Augmenter
-from tasks.plan import PlannedIdentity, baseline_section, engine_options
+from tasks.draw.augment import Augmenter
+from tasks.draw.plan import PlannedIdentity, baseline_section, engine_options
 
 AUGMENT_STAGE = 3  # spawn key of the augmentation's seeds; identities and captures have their own
 
