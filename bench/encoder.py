@@ -12,7 +12,7 @@ from bench.gates import templates
 from bench.utility import eer, scores, tar
 from manifests.recipe.recipe import parse as parse_recipe
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training
-from tasks.gates import thresholds
+from tasks.judge.thresholds import thresholds
 from tasks.train.encoder import palms, train_encoder
 
 IDENTITIES = {"train": 4000, "verify": 300, "distinct": 10_000}

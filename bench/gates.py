@@ -30,11 +30,11 @@ from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
-from tasks import judge_scores
 from tasks.draw.plan import make_engine, planned_identity
-from tasks.gates import CALIBRATION, VIEWS
-from tasks.judge_gallery import VARIANTS, variants
-from tasks.judge_scores import embed, references, unit
+from tasks.judge.gallery import VARIANTS, variants
+from tasks.judge.rounds import score as judge_scores
+from tasks.judge.score import embed, references, unit
+from tasks.judge.thresholds import CALIBRATION, VIEWS
 from tasks.unchanged import WEIGHTS
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
@@ -247,7 +247,7 @@ def speed() -> None:
 
     from tasks.draw.plan import shards
     from tasks.draw.shards import draw_shard
-    from tasks.judge_scores import make_judge, score_shard
+    from tasks.judge.score import make_judge, score_shard
     from tasks.work.stage import Stage
 
     plan = parse(

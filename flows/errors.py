@@ -16,12 +16,12 @@ EXPECTED = {  # by name: importing their modules would import torch
     "tasks.draw.augment.AugmentError",
     "tasks.extend.ExtendError",
     "tasks.photographs.sources.found.SourceError",
-    "tasks.gates.GateError",
+    "tasks.judge.thresholds.GateError",
     "tasks.train.launch.LaunchError",
     "tasks.work.lock.LockedError",
     "tasks.merge_sources.MergeError",
     "tasks.draw.regenerate.RegenerateError",
-    "tasks.release.ReleaseError",
+    "tasks.judge.release.ReleaseError",
     "tasks.workers.runner.RunnerError",
 }
 

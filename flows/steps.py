@@ -9,11 +9,11 @@ from prefect.cache_policies import NO_CACHE
 from flows import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from flows.progress import progress
 from manifests.recipe.recipe import Recipe
-from tasks import judge as judging
 from tasks import publish as publishing
 from tasks import stages
 from tasks import tidy as tidying
-from tasks.judge import Judged
+from tasks.judge.rounds import Judged
+from tasks.judge.rounds import rounds as judging
 from tasks.stages import Done, Generated
 
 # Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.

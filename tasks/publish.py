@@ -14,9 +14,9 @@ from manifests.recipe.recipe import Recipe
 from palm_models.engines.base import PARAMETERS
 from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
-from tasks.judge import Judged
-from tasks.judge_rejects import publishable
-from tasks.release import check_release
+from tasks.judge.rejects import publishable
+from tasks.judge.release import check_release
+from tasks.judge.rounds import Judged
 from tasks.report import write_pictures_and_report
 from tasks.software import software
 from tasks.stages import Done, source_of

@@ -6,7 +6,7 @@ from typing import Any
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.recipe import parse
 from tasks import stages
-from tasks.judge import judge
+from tasks.judge.rounds import judge
 from tasks.publish import publish_dataset
 
 

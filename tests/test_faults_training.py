@@ -20,7 +20,7 @@ KILLS = {
     "train: after the first saved state": ("tasks.train.diffusion:_step", 4),
     "train: the weights are saved, the state is not": ("tasks.train.diffusion:write_state", 1),
     "generate: before the second picture": ("flows.progress:_Lines.__call__", 2),
-    "judge: before the verdicts": ("tasks.judge:_Court.write", 1),
+    "judge: before the verdicts": ("tasks.judge.rounds:_Court.write", 1),
     "publish: before the checksums": ("manifests.publish.publish:_seal", 1),
 }
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from manifests.recipe.recipe import load
 from palm_models.measure.quality import BOUNDS, Limit
-from tasks.gates import GateError, Thresholds, thresholds
-from tasks.judge_decide import Candidate, Rules, decide
+from tasks.judge.decide import Candidate, Rules, decide
+from tasks.judge.thresholds import GateError, Thresholds, thresholds
 from tasks.unchanged import WEIGHTS
 
 LIMITS = tuple(

@@ -5,8 +5,8 @@ import pytest
 
 from flows.options import friendly_errors
 from manifests.recipe.recipe import parse
-from tasks.judge_decide import Candidate, Fault, Verdict
-from tasks.release import ReleaseError, breaches_of
+from tasks.judge.decide import Candidate, Fault, Verdict
+from tasks.judge.release import ReleaseError, breaches_of
 
 RECIPE = parse({"name": "palms", "dataset": {"identities": 4, "captures": 2}})
 LEAK, TWIN = Fault("leakage", "training_photo", 0.8, 0.7), Fault("twins", "twin", 0.9, 0.8)

@@ -9,10 +9,10 @@ import numpy as np
 from manifests.files.layout import REJECTS, atomic_write
 from manifests.recipe.recipe import Recipe
 from tasks.draw.plan import planned_identity
-from tasks.judge import Judged
-from tasks.judge_decide import Verdict
-from tasks.judge_rejects import sheet
-from tasks.judge_scores import unit
+from tasks.judge.decide import Verdict
+from tasks.judge.rejects import sheet
+from tasks.judge.rounds import Judged
+from tasks.judge.score import unit
 
 BLOCK = 2048  # identities that are compared with all others at once
 REFUSED, SHEET = "refused.md", "rejects.png"  # in the judged stage of the work folder

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from manifests.contract.schema import IMAGE_COLUMN
 from manifests.files.layout import atomic_write
 from tasks.contact_sheet import Block, Row, draw_sheet
-from tasks.judge_decide import Verdict
+from tasks.judge.decide import Verdict
 from tasks.shown import small
 
 THUMBNAIL = 64  # px, longest side

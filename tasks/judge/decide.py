@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from palm_models.measure.quality import Quality, score
-from tasks.gates import Thresholds
-from tasks.judge_scores import PARAMETRIC, first_captures, unit
+from tasks.judge.score import PARAMETRIC, first_captures, unit
+from tasks.judge.thresholds import Thresholds
 
 Vectors = NDArray[np.float32]
 

@@ -26,7 +26,7 @@ from palm_models.photo.landmarks import LEAST_PRESENCE, HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
 from tasks.draw.plan import PlannedIdentity, PlannedShard
-from tasks.judge_gallery import Gallery, load
+from tasks.judge.gallery import Gallery, load
 from tasks.photographs.examine import HASH_SIDE
 from tasks.work.stage import Stage
 

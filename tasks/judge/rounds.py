@@ -23,11 +23,11 @@ from palm_models.measure.encoder import CONFIG, Encoder
 from palm_models.photo.hand_model import HandModelError, hand_model
 from tasks.draw import shards as generation
 from tasks.draw.plan import PlannedShard, further_shards, generation_digest, shards
-from tasks.gates import thresholds
-from tasks.judge_decide import Candidate, Decided, Rows, Rules, Verdict, decide
-from tasks.judge_gallery import build
-from tasks.judge_rejects import write_rejects
-from tasks.judge_scores import Judge, make_judge, score_shard
+from tasks.judge.decide import Candidate, Decided, Rows, Rules, Verdict, decide
+from tasks.judge.gallery import build
+from tasks.judge.rejects import write_rejects
+from tasks.judge.score import Judge, make_judge, score_shard
+from tasks.judge.thresholds import thresholds
 from tasks.stages import Done
 from tasks.unchanged import WEIGHTS
 from tasks.work.stage import Stage, Work, code_digest, digest_of
@@ -134,7 +134,7 @@ class _Court:
                 "shipped weights' leakage stands in palm_models/weights/MODEL_CARD.md"
             )
             return None
-        code = code_digest("palm_models/measure/encoder.py", "tasks/judge_gallery.py")
+        code = code_digest("palm_models/measure/encoder.py", "tasks/judge/gallery.py")
         stage = self.work.stage("gallery", digest_of(self.encoder, palms.digest, code))
         if not stage.is_done():
             build(palms.path / "aligned.parquet", Encoder.load(WEIGHTS), stage)

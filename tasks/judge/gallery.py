@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import decode
 from palm_models.measure.encoder import Encoder
-from tasks.gates import GateError
+from tasks.judge.thresholds import GateError
 from tasks.work.stage import Stage
 
 BLOCK = 65536  # gallery rows that are compared at once
