@@ -21,7 +21,7 @@ def show(dataset: Path, out: Path | None) -> None:
 
     from manifests.files.layout import atomic_write
     from manifests.read.open import open_dataset
-    from tasks.show import page, summary
+    from tasks.report.show import page, summary
 
     with friendly_errors():
         version = open_dataset(dataset)

@@ -21,7 +21,7 @@ from palm_models.hand.frame import View
 from palm_models.measure.encoder import to_grey
 from tasks import stages
 from tasks.photographs.sources.found import SourceError
-from tasks.sampled import palm
+from tasks.report.sampled import palm
 from tasks.work.stage import digest_of
 
 PATTERN = r"^([A-Za-z]+_?\d+)_"  # who a picture of a flat folder shows: person_1_… shows person_1

@@ -23,7 +23,7 @@ from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.draw.samples import drawn_with
 from tasks.merge_sources import PARAMETERS, Source, arrange
-from tasks.show import page, sheet
+from tasks.report.show import page, sheet
 from tasks.work.stage import Work, code_digest, digest_of
 
 BATCH_ROWS = 256

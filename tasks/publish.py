@@ -17,7 +17,7 @@ from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.judge.rejects import publishable
 from tasks.judge.release import check_release
 from tasks.judge.rounds import Judged
-from tasks.report import write_pictures_and_report
+from tasks.report.report import write_pictures_and_report
 from tasks.software import software
 from tasks.stages import Done, source_of
 

@@ -17,10 +17,10 @@ from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks import stages
-from tasks.accounting import count_identities, count_images
 from tasks.judge.release import ReleaseError
 from tasks.judge.rounds import judge
 from tasks.publish import publish_dataset
+from tasks.report.accounting import count_identities, count_images
 from tasks.stages import Done
 from tests import planted
 

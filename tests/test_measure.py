@@ -12,9 +12,9 @@ from manifests.read.open import open_dataset
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks.balance import skin_band
-from tasks.measure import measure
-from tasks.sampled import sample
+from tasks.report.balance import skin_band
+from tasks.report.measure import measure
+from tasks.report.sampled import sample
 from tasks.unchanged import WEIGHTS
 from tests.fake_shards import HANDS, publish_shards, row, write_shard
 

@@ -16,10 +16,10 @@ from PIL import Image
 
 from manifests.contract.images import encode
 from manifests.recipe.recipe import parse
-from tasks.accounting import Step, count_aligned, count_images, count_photos
-from tasks.contact_sheet import Block, Row, draw_sheet
-from tasks.report import FIRST_ROWS, private_copy, score_rows, write_pictures_and_report
-from tasks.shown import EXAMPLES, rejects
+from tasks.report.accounting import Step, count_aligned, count_images, count_photos
+from tasks.report.report import FIRST_ROWS, private_copy, score_rows, write_pictures_and_report
+from tasks.report.sheets import Block, Row, draw_sheet
+from tasks.report.shown import EXAMPLES, rejects
 from tasks.stages import Done
 from tests.fake_shards import make_shards, publish_shards
 

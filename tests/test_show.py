@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from flows.cli import main
 from manifests.read.open import open_dataset
 from manifests.tools.select import select
-from tasks.show import page, sheet, summary
+from tasks.report.show import page, sheet, summary
 from tests.fake_shards import make_shards, publish_shards
 
 

@@ -24,10 +24,10 @@ from palm_models.engines.base import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
-from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.draw.plan import PlannedIdentity, check, make_engine, planned_identity
 from tasks.draw.samples import Sample, row_of
 from tasks.publish import card_facts
+from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.workers.parallel import available_cores, in_order
 
 IDENTITY = "identity.json"  # what `--identity` takes

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from manifests.contract.schema import IMAGE_COLUMN
 from manifests.files.layout import atomic_write
-from tasks.contact_sheet import Block, Row, draw_sheet
 from tasks.judge.decide import Verdict
-from tasks.shown import small
+from tasks.report.sheets import Block, Row, draw_sheet
+from tasks.report.shown import small
 
 THUMBNAIL = 64  # px, longest side
 SHOWN = 8  # of each reason on the sheet

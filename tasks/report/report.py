@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.recipe import Recipe
-from tasks import page, shown
-from tasks.accounting import Step, count_aligned, count_identities, count_images, count_photos
-from tasks.charts import det, histogram
-from tasks.contact_sheet import Block, Row, draw_sheet
-from tasks.measure import Measures, measure
-from tasks.shown import Shown, ShownIdentity
+from tasks.report.accounting import Step, count_aligned, count_identities, count_images, count_photos
+from tasks.report.charts import det, histogram
+from tasks.report.measure import Measures, measure
+from tasks.report.report import page, shown
+from tasks.report.sheets import Block, Row, draw_sheet
+from tasks.report.shown import Shown, ShownIdentity
 from tasks.stages import Done
 from tasks.unchanged import WEIGHTS
 

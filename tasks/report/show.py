@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from manifests.files.layout import IDENTITIES, MANIFEST
 from manifests.read.open import Dataset, data_root
 from manifests.tools.sql import ask, tables
-from tasks.contact_sheet import Block, Row, draw_sheet
+from tasks.report.sheets import Block, Row, draw_sheet
 
 SHOWN_IDENTITIES, SHOWN_CAPTURES = 12, 8  # on the sheet at most
 # Skin by individual typology angle in degrees (Chardon et al. 1991), lightest first: name and least angle.

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tasks.charts import svg
-from tasks.shown import small
+from tasks.report.charts import svg
+from tasks.report.shown import small
 
 
 def render(template: str, **values: Any) -> str:

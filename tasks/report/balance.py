@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import IDENTITIES
 from manifests.read.open import Dataset
-from tasks.sampled import counts
+from tasks.report.sampled import counts
 
 # Individual typology angle in degrees above which skin is called so (Chardon 1991, Del Bino & Bernerd 2013)
 BANDS = ((55, "very light"), (41, "light"), (28, "intermediate"), (10, "tan"), (-30, "brown"))

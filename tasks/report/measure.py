@@ -14,8 +14,8 @@ from palm_models.measure.diversity import NEIGHBOURS, coverage, vendi
 from palm_models.measure.encoder import CONFIG, Encoder
 from palm_models.measure.realism import kernel_ratio, swd_ratio
 from palm_models.measure.scores import compare, error_rates
-from tasks.balance import balance
-from tasks.sampled import Pictures, Sampled, aligned, sample
+from tasks.report.balance import balance
+from tasks.report.sampled import Pictures, Sampled, aligned, sample
 
 PATCHED = 64  # palms of either kind whose patches are compared
 SPLITS = 2  # halvings of the real palms that the realism ratios are means over
