@@ -9,9 +9,9 @@ from pydantic import Field
 
 from flows.progress import progress
 from manifests.read.open import open_dataset
-from tasks.evaluate import RENDERER, Budget, Question, answer
-from tasks.evaluation import write_evaluation
-from tasks.labelled import PATTERN
+from tasks.evaluate.experiment import RENDERER, Budget, Question, answer
+from tasks.evaluate.labelled import PATTERN
+from tasks.evaluate.results import write_evaluation
 
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]

@@ -46,8 +46,8 @@ def evaluate(
         raise click.BadParameter("a multiple of 16", param_hint="--size")
     with friendly_errors():
         from flows.evaluate_dataset import evaluate_dataset
-        from tasks.evaluation import JSON, PAGE, table
-        from tasks.labelled import PATTERN
+        from tasks.evaluate.labelled import PATTERN
+        from tasks.evaluate.results import JSON, PAGE, table
 
         folder = Path(
             evaluate_dataset(

@@ -10,10 +10,10 @@ from PIL import Image
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks import evaluate
-from tasks.evaluate import Budget, Question, answer
-from tasks.evaluation import table, write_evaluation
-from tasks.labelled import Palms, of_photographs, of_renderer, of_version, person
+from tasks.evaluate.experiment import Budget, Question, answer
+from tasks.evaluate.experiment import experiment as evaluate
+from tasks.evaluate.labelled import Palms, of_photographs, of_renderer, of_version, person
+from tasks.evaluate.results import table, write_evaluation
 from tasks.photographs.sources.found import SourceError
 from tests.fake_shards import make_shards, publish_shards
 

@@ -12,7 +12,7 @@ from manifests.files.layout import LATEST, MANIFEST
 from palm_models.measure.encoder import Augmentation, EncoderConfig, Training, train
 from palm_models.measure.identification import identification
 from palm_models.measure.scores import compare, error_rates
-from tasks.labelled import PATTERN, Palms, of_photographs, of_renderer, of_version
+from tasks.evaluate.labelled import PATTERN, Palms, of_photographs, of_renderer, of_version
 from tasks.photographs.sources.found import SourceError
 from tasks.workers.parallel import available_cores, in_order
 
