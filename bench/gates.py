@@ -35,7 +35,7 @@ from tasks.judge.gallery import VARIANTS, variants
 from tasks.judge.rounds import score as judge_scores
 from tasks.judge.score import embed, references, unit
 from tasks.judge.thresholds import CALIBRATION, VIEWS
-from tasks.unchanged import WEIGHTS
+from tasks.versions.unchanged import WEIGHTS
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
 FIRST = 40_000  # identities from here on: none took part in training the encoder

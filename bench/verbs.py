@@ -19,7 +19,7 @@ from manifests.tools.diff import diff
 from manifests.tools.export import WRITERS, export
 from manifests.tools.select import select
 from tasks.draw.regenerate import regenerate, some
-from tasks.merge import merge
+from tasks.versions.merge import merge
 from tests.fake_shards import publish_shards, row, write_shard
 
 

@@ -10,8 +10,8 @@ from prefect.runtime import flow_run
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
 from flows.reconcile import alive
 from manifests.recipe.recipe import Recipe, load
-from tasks.nightly import tonight
-from tasks.unchanged import published
+from tasks.versions.nightly import tonight
+from tasks.versions.unchanged import published
 from tasks.work.lock import lock
 from tasks.work.logs import bound, log
 
@@ -44,7 +44,7 @@ def _build(plan: Recipe, keeps: Path | None) -> Path:
     from flows.announce import announce, show_version
     from flows.steps import align, generate, ingest, judge, publish, tidy, train
     from tasks.draw.plan import check
-    from tasks.publish import check_target
+    from tasks.versions.publish import check_target
 
     check_target(check(plan))
     photos = ingest(plan)

@@ -9,12 +9,12 @@ from prefect.cache_policies import NO_CACHE
 from flows import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from flows.progress import progress
 from manifests.recipe.recipe import Recipe
-from tasks import publish as publishing
 from tasks import stages
-from tasks import tidy as tidying
 from tasks.judge.rounds import Judged
 from tasks.judge.rounds import rounds as judging
 from tasks.stages import Done, Generated
+from tasks.versions import publish as publishing
+from tasks.versions import tidy as tidying
 
 # Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.
 # No retries here: network and dead workers are retried inside the steps, where the reason is known.

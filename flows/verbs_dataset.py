@@ -74,7 +74,7 @@ def regenerate(
     from manifests.files.layout import atomic_write
     from manifests.read.open import open_dataset
     from tasks.draw import regenerate as again
-    from tasks.software import changes
+    from tasks.versions.software import changes
 
     if not samples and not count:
         raise click.UsageError("name samples, or ask for some with --random N")
@@ -106,7 +106,7 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
     """Publish DATASET with more identities or captures, and nothing that is there changed."""
     from manifests.files.layout import RECIPE
     from manifests.read.open import open_dataset
-    from tasks.extend import extended
+    from tasks.versions.extend import extended
 
     with friendly_errors():
         version = open_dataset(dataset).path.resolve()
@@ -160,7 +160,7 @@ def merge(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: boo
     from manifests.read.open import open_dataset
     from manifests.recipe.recipe import parse
     from manifests.tools.verify import verify
-    from tasks.merge import merge as join
+    from tasks.versions.merge import merge as join
 
     with friendly_errors(), progress("merge") as report:
         parse({"name": name})

@@ -15,7 +15,7 @@ def status(what: str, as_json: bool) -> None:
     """Tell what is done, running, stale (cut off) or rejected, of a RECIPE or in a WORK folder."""
     from manifests.recipe.errors import RecipeError
     from manifests.recipe.recipe import load
-    from tasks.status import status as look
+    from tasks.versions.status import status as look
 
     with friendly_errors():
         recipe = load(what) if what.endswith(".toml") else None

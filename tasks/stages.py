@@ -14,7 +14,7 @@ from manifests.files.layout import explain_write_errors
 from manifests.recipe.recipe import Recipe
 from tasks.draw import shards as generation
 from tasks.photographs.sources.source import SourceSpec
-from tasks.unchanged import WEIGHTS, listing
+from tasks.versions.unchanged import WEIGHTS, listing
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 from tasks.workers.runner import Workers
 

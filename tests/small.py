@@ -7,7 +7,7 @@ from manifests.read.open import Dataset, open_dataset
 from manifests.recipe.recipe import parse
 from tasks import stages
 from tasks.judge.rounds import judge
-from tasks.publish import publish_dataset
+from tasks.versions.publish import publish_dataset
 
 
 def quiet(done: int, total: int) -> None:

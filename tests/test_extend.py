@@ -7,7 +7,7 @@ from flows.cli import main
 from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
 from manifests.tools.verify import verify
-from tasks.extend import ExtendError, extended
+from tasks.versions.extend import ExtendError, extended
 from tests.small import build
 
 

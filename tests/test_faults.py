@@ -75,8 +75,8 @@ KILLS = {
     "before the checksums": ("manifests.publish.publish:_seal", 1),
     "before the version is durable": ("manifests.files.layout:fsync_tree", 1),
     "before LATEST": ("manifests.publish.publish:swap_pointer", 1),
-    "before tidying": ("tasks.tidy:retain", 1),
-    "before the last note": ("tasks.tidy:remember", 1),
+    "before tidying": ("tasks.versions.tidy:retain", 1),
+    "before the last note": ("tasks.versions.tidy:remember", 1),
 }
 
 

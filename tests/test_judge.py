@@ -19,9 +19,9 @@ from palm_models.hand.identity import make_identity
 from tasks import stages
 from tasks.judge.release import ReleaseError
 from tasks.judge.rounds import judge
-from tasks.publish import publish_dataset
 from tasks.report.accounting import count_identities, count_images
 from tasks.stages import Done
+from tasks.versions.publish import publish_dataset
 from tests import planted
 
 IDENTITIES, CAPTURES = 48, 4

@@ -15,7 +15,7 @@ from palm_models.hand.identity import make_identity
 from tasks.report.balance import skin_band
 from tasks.report.measure import measure
 from tasks.report.sampled import sample
-from tasks.unchanged import WEIGHTS
+from tasks.versions.unchanged import WEIGHTS
 from tests.fake_shards import HANDS, publish_shards, row, write_shard
 
 

@@ -13,9 +13,9 @@ from manifests.tools.diff import diff
 from manifests.tools.select import select
 from manifests.tools.verify import verify
 from tasks.draw.regenerate import regenerate, some
-from tasks.extend import ExtendError, extended
-from tasks.merge import merge
-from tasks.merge_sources import MergeError, arrange
+from tasks.versions.extend import ExtendError, extended
+from tasks.versions.merge import merge
+from tasks.versions.merge_sources import MergeError, arrange
 from tests.fake_shards import publish_shards, row, write_shard
 from tests.small import build, quiet
 

@@ -13,8 +13,8 @@ from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from manifests.tools.verify import verify
 from tasks import stages
-from tasks.nightly import tonight
-from tasks.unchanged import published
+from tasks.versions.nightly import tonight
+from tasks.versions.unchanged import published
 from tests.fake_shards import make_shards, publish_shards
 from tests.one_night import without_prefect
 

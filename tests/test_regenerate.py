@@ -12,9 +12,9 @@ from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks.draw import regenerate as again
 from tasks.draw.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
-from tasks.software import changes
 from tasks.train.ddpm_tps import train_ddpm
 from tasks.train.wgan_gp import train_wgan
+from tasks.versions.software import changes
 from tests.aligned_palms import aligned_palms
 from tests.small import build
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from flows.cli import main
 from manifests.recipe.recipe import load
 from tasks.draw.shards import generate
-from tasks.status import status
+from tasks.versions.status import status
 from tasks.work.lock import lock
 from tasks.work.stage import MARKER, Work
 from tests.test_nightly import build, quiet

@@ -26,8 +26,8 @@ from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
 from tasks.draw.plan import PlannedIdentity, check, make_engine, planned_identity
 from tasks.draw.samples import Sample, row_of
-from tasks.publish import card_facts
 from tasks.report.sheets import Block, Row, draw_sheet
+from tasks.versions.publish import card_facts
 from tasks.workers.parallel import available_cores, in_order
 
 IDENTITY = "identity.json"  # what `--identity` takes

@@ -21,7 +21,7 @@ from palm_models.hand.identity import Identity, make_identity
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
-from tasks.unchanged import WEIGHTS
+from tasks.versions.unchanged import WEIGHTS
 
 if TYPE_CHECKING:
     from palm_models.engines.base import Engine

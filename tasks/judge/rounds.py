@@ -29,7 +29,7 @@ from tasks.judge.rejects import write_rejects
 from tasks.judge.score import Judge, make_judge, score_shard
 from tasks.judge.thresholds import thresholds
 from tasks.stages import Done
-from tasks.unchanged import WEIGHTS
+from tasks.versions.unchanged import WEIGHTS
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 from tasks.workers.runner import RunnerError, Workers, run
 

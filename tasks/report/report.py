@@ -21,7 +21,7 @@ from tasks.report.report import page, shown
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.report.shown import Shown, ShownIdentity
 from tasks.stages import Done
-from tasks.unchanged import WEIGHTS
+from tasks.versions.unchanged import WEIGHTS
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "mediapipe", "albumentations")

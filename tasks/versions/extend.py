@@ -8,7 +8,7 @@ from manifests.recipe.errors import RecipeError
 from manifests.recipe.recipe import load
 from manifests.tools.diff import Difference, diff
 from tasks.draw.regenerate import regenerate, some
-from tasks.software import changes
+from tasks.versions.software import changes
 
 PROBES = 4  # images drawn again before hours of work: they tell whether this code still draws the same
 NAMED = 5  # ids in a message

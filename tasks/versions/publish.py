@@ -18,8 +18,8 @@ from tasks.judge.rejects import publishable
 from tasks.judge.release import check_release
 from tasks.judge.rounds import Judged
 from tasks.report.report import write_pictures_and_report
-from tasks.software import software
 from tasks.stages import Done, source_of
+from tasks.versions.software import software
 
 log = logging.getLogger("palmforge")
 
@@ -44,7 +44,7 @@ def publish_dataset(
 
     def finish(folder: Path) -> None:
         if keeps:
-            from tasks.extend import check_kept  # loads every engine: two seconds and 170 MiB
+            from tasks.versions.extend import check_kept  # loads every engine: two seconds and 170 MiB
 
             check_kept(keeps, folder)
         write_pictures_and_report(folder, recipe, stages)

@@ -22,8 +22,8 @@ from manifests.recipe.recipe import load
 from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.draw.samples import drawn_with
-from tasks.merge_sources import PARAMETERS, Source, arrange
 from tasks.report.show import page, sheet
+from tasks.versions.merge_sources import PARAMETERS, Source, arrange
 from tasks.work.stage import Work, code_digest, digest_of
 
 BATCH_ROWS = 256
@@ -112,7 +112,7 @@ def _rewrite(source: Source, fields: Sequence[pa.Field], work: Path, report: Cal
     schema = pa.schema(fields)
     digest = digest_of(
         SCHEMA_VERSION, source.dataset.metadata["content"], source.name, source.prefix, source.identities,
-        str(schema), code_digest("tasks/merge.py"),
+        str(schema), code_digest("tasks/versions/merge.py"),
     )  # fmt: skip
     stage = Work(work).stage("merged", digest)
     file, aside = stage.path / "shard.parquet", stage.path / "shard.partial"
