@@ -36,7 +36,7 @@ captures = {captures}
 size = {size}
 shard_identities = {shard}
 """
-COMMAND = "import sys; from flows.cli import main; main(sys.argv[1:])"
+COMMAND = "import sys; from flows.cli.main import main; main(sys.argv[1:])"
 
 
 class Memory(threading.Thread):

@@ -52,7 +52,7 @@ sys.path.insert(0, str(Path.cwd()))
 Path(WORK).mkdir(parents=True, exist_ok=True)
 
 # %%
-from flows.cli import QUIET
+from flows.cli.main import QUIET
 
 os.environ.update(QUIET)
 from manifests.recipe.recipe import parse

@@ -51,7 +51,7 @@ Path(WORK).mkdir(parents=True, exist_ok=True)
 # `SOURCE = ["source.kind=folder", "source.path=/content/drive/MyDrive/photographs"]`.
 
 # %%
-from flows.cli import QUIET
+from flows.cli.main import QUIET
 
 os.environ.update(QUIET)
 from manifests.recipe.recipe import parse

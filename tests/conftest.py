@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import settings
 
-from flows.cli import QUIET
+from flows.cli.main import QUIET
 
 os.environ.update(QUIET)
 settings.register_profile("busy", deadline=None)  # a busy machine is no fault of what is tested

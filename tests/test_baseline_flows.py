@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.build_dataset import build_dataset
-from flows.cli import main
+from flows.cli.main import main
 from manifests.tools.verify import verify
 
 SECTIONS = {

@@ -88,7 +88,7 @@ def test_a_source_that_is_not_there_is_one_line_and_no_traceback(prefect_server,
     from prefect.settings import PREFECT_API_URL
 
     recipe = write_recipe(source={"kind": "folder", "path": str(tmp_path / "nowhere")})
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "build", str(recipe)]
+    command = [sys.executable, "-c", "from flows.cli.main import main; main()", "build", str(recipe)]
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     output = done.stdout + done.stderr

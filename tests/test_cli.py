@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.recipe.recipe import leaves
 
 

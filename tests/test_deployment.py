@@ -249,7 +249,7 @@ def test_sigterm_ends_the_command_cleanly(server):
     command = [
         sys.executable,
         "-c",
-        "from flows.cli import main; main()",
+        "from flows.cli.main import main; main()",
         "build",
         "datasets/quickstart.toml",
     ]

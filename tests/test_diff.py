@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import parse
 from manifests.tools.diff import diff

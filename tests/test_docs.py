@@ -83,7 +83,7 @@ def run_shell_lines(workplace, word):
     """The palmforge lines of docs/reading.md that speak of `word`."""
     from click.testing import CliRunner
 
-    from flows.cli import main
+    from flows.cli.main import main
 
     for line in (ROOT / "docs" / "reading.md").read_text().splitlines():
         if line.startswith("palmforge ") and word in line:

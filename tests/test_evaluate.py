@@ -144,7 +144,7 @@ def test_a_list_that_is_none_is_named(tmp_path):
 def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, version, tmp_path, monkeypatch):
     from click.testing import CliRunner
 
-    from flows.verbs_evaluate import evaluate as verb
+    from flows.cli.evaluate import evaluate as verb
 
     monkeypatch.setattr(evaluate, "HELD_OUT", (3, 2))
     asked = [

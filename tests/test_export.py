@@ -6,7 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.contract.images import is_marked
 from manifests.files.layout import PublishError
 from manifests.read.open import open_dataset

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
 from manifests.tools.verify import verify

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
 from manifests.tools.select import select

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.contract.images import decode, encode, is_marked
 from manifests.contract.schema import COLUMNS
 from manifests.recipe.recipe import load

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.files.layout import PublishError
 from manifests.read.open import DatasetError, data_root, open_dataset
 from manifests.tools.select import select

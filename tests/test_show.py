@@ -5,7 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.read.open import open_dataset
 from manifests.tools.select import select
 from tasks.report.show import page, sheet, summary

@@ -6,7 +6,7 @@ import os
 
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 from manifests.recipe.recipe import load
 from tasks.draw.shards import generate
 from tasks.versions.status import status

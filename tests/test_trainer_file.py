@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
 
-from flows.cli import main
+from flows.cli.main import main
 from palm_models.engines.baselines.ddpm import sample
 from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, to_picture
 from palm_models.engines.baselines.trainer_file import import_trainer_file

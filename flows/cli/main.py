@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from flows import verbs_dataset
-from flows.options import friendly_errors, recipe_command
-from flows.verbs_evaluate import evaluate
-from flows.verbs_generate import generate
-from flows.verbs_import import import_weights
-from flows.verbs_status import status
+from flows.cli.evaluate import evaluate
+from flows.cli.generate import generate
+from flows.cli.import_weights import import_weights
+from flows.cli.main import dataset as verbs_dataset
+from flows.cli.options import friendly_errors, recipe_command
+from flows.cli.status import status
 from manifests.files.layout import REPORTS
 from manifests.recipe.recipe import Recipe
 from tasks.work.logs import set_up_logging

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from flows.options import friendly_errors
+from flows.cli.options import friendly_errors
 
 
 @click.command()

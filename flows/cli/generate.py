@@ -5,7 +5,7 @@ from typing import get_args
 
 import click
 
-from flows.options import friendly_errors
+from flows.cli.options import friendly_errors
 from manifests.recipe.sections import EngineOptions
 
 ENGINES = get_args(EngineOptions.model_fields["name"].annotation)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from flows.options import friendly_errors
+from flows.cli.options import friendly_errors
 
 DATASET = click.argument("dataset", type=click.Path(path_type=Path))
 
