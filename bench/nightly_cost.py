@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flows.deploy import is_up
+from flows.server.deploy import is_up
 
 ROOT = Path(__file__).resolve().parent.parent
 EMPTY = "from prefect import flow\n\n@flow\ndef empty() -> None: ...\n\nempty()"

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
-from flows.reconcile import alive
+from flows.server.reconcile import alive
 from manifests.recipe.recipe import Recipe, load
 from tasks.versions.nightly import tonight
 from tasks.versions.unchanged import published
@@ -41,7 +41,7 @@ def build_dataset(
 
 def _build(plan: Recipe, keeps: Path | None) -> Path:
     # Imported here because it loads the engines, which a night without changes does not need.
-    from flows.announce import announce, show_version
+    from flows.server.announce import announce, show_version
     from flows.steps import align, generate, ingest, judge, publish, tidy, train
     from tasks.draw.plan import check
     from tasks.versions.publish import check_target

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
-from flows.reconcile import alive
+from flows.server.reconcile import alive
 from flows.steps import align, ingest, train
 from manifests.recipe.recipe import load
 from tasks.draw.plan import check

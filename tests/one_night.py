@@ -19,14 +19,14 @@ EPOCH = "1795399200"  # of every night: the same moment, so that versions are eq
 
 def without_prefect(replace=setattr):
     """Let the flow's body call its steps as plain functions and announce nothing."""
-    import flows.announce
     import flows.build_dataset
+    import flows.server.announce
     import flows.steps
 
     for name in [n for n in dir(flows.steps) if hasattr(getattr(flows.steps, n), "fn")]:
         replace(flows.steps, name, getattr(flows.steps, name).fn)
     for name in ("announce", "show_version"):
-        replace(flows.announce, name, lambda *_: None)
+        replace(flows.server.announce, name, lambda *_: None)
 
 
 def main():
@@ -49,7 +49,7 @@ def _night(order):
         os.dup2(log.fileno(), 2)
     os.environ.update(order["environment"])
     from flows.build_dataset import build_dataset
-    from flows.errors import is_expected
+    from flows.server.errors import is_expected
     from tasks.work.logs import set_up_logging
 
     set_up_logging()

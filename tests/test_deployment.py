@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from flows.deploy import deploy, is_up
+from flows.server.deploy import deploy, is_up
 from manifests.tools.verify import verify
 from tests.hands import drawn_hand
 from tests.kaggle_server import Kaggle

@@ -18,7 +18,7 @@ from tasks.work.logs import set_up_logging
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; flows/heartbeat.py says what follows when they stop
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; flows/server/heartbeat.py says what follows when they stop
     "PREFECT_CLIENT_MAX_RETRIES": "7",  # 4 minutes in all: a server that restarts must not end a night's work
     "PREFECT_LOGGING_EXTRA_LOGGERS": "palmforge",  # our log lines reach the flow run's log
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none
@@ -120,7 +120,7 @@ def doctor(mend: bool) -> None:
 @main.command()
 def deploy() -> None:
     """Start a local Prefect server and worker where none run, and register every deployment."""
-    from flows.deploy import deploy as start
+    from flows.server.deploy import deploy as start
 
     with friendly_errors():
         click.echo(start())

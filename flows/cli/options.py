@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flows.errors import is_expected
+from flows.server.errors import is_expected
 from manifests.recipe.recipe import leaves, load
 
 Verb = Callable[..., None]

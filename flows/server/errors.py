@@ -3,7 +3,7 @@
 import logging
 
 EXPECTED = {  # by name: importing their modules would import torch
-    "flows.deploy.DeployError",
+    "flows.server.deploy.DeployError",
     "manifests.files.layout.PublishError",
     "manifests.read.open.DatasetError",
     "manifests.recipe.errors.RecipeError",

@@ -47,8 +47,8 @@ def _tell(api: str) -> None:
     """What the server must know besides the deployments: which runs are dead, and how to see that one is."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.heartbeat import register_heartbeat_automation
-    from flows.reconcile import reconcile
+    from flows.server.heartbeat import register_heartbeat_automation
+    from flows.server.reconcile import reconcile
 
     with temporary_settings({PREFECT_API_URL: api}):
         reconcile()
