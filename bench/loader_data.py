@@ -47,7 +47,7 @@ def prepare(folder: Path) -> None:
     import pyarrow.parquet as pq
     import webdataset as wds
 
-    from tests.fake_shards import publish_shards
+    from tests.helpers.fake_shards import publish_shards
 
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     if len(list((folder / "shards").iterdir())) < DISTINCT * REPEATS:

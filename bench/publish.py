@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from manifests.tools.verify import verify
-from tests.fake_shards import publish_shards, row
+from tests.helpers.fake_shards import publish_shards, row
 
 CAPTURES, PER_SHARD = 10, 8
 

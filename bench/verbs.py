@@ -20,7 +20,7 @@ from manifests.tools.export import WRITERS, export
 from manifests.tools.select import select
 from tasks.draw.regenerate import regenerate, some
 from tasks.versions.merge import merge
-from tests.fake_shards import publish_shards, row, write_shard
+from tests.helpers.fake_shards import publish_shards, row, write_shard
 
 
 def again(dataset: str, count: int, seed: int, weights: list[Path]) -> None:

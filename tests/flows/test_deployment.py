@@ -1,0 +1,281 @@
+"""A real Prefect server and worker: deployments, typed parameters, events, secrets, restarts, killed runs."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import cv2
+import pytest
+
+from flows.server.deploy import deploy, is_up
+from manifests.tools.verify import verify
+from tests.helpers.hands import drawn_hand
+from tests.helpers.kaggle_server import Kaggle
+
+ROOT = Path(__file__).resolve().parent.parent
+WATCH = ["--watch", "--watch-interval", "1"]
+SECRETS = {"KAGGLE_KEY": "planted-kaggle-key", "AWS_SECRET_ACCESS_KEY": "planted-s3-key"}
+LISTEN = {
+    "type": "event",
+    "expect": ["palmforge.version.published"],
+    "match": {"prefect.resource.id": "palmforge.dataset.nightly"},
+}
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A Prefect server with worker and deployments in a home of its own."""
+
+    def __init__(self, folder):
+        self.folder, self.logs = folder, folder / "logs"
+        self.api = f"http://127.0.0.1:{free_port()}/api"
+
+    def deploy(self):
+        return deploy(self.api, self.logs)
+
+    def kill(self, *names):
+        for name in names:
+            file = self.logs / f"{name}.pid"
+            if file.exists():
+                os.killpg(int(file.read_text()), signal.SIGKILL)
+                file.unlink()
+
+    def prefect(self, *arguments, code=0):
+        command = [sys.executable, "-m", "prefect", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+        assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def run(self, name, *options, code=0, **changes):
+        """`prefect deployment run name` with changes of the recipe, watched to its end."""
+        given = ["-p", f"changes={json.dumps(changes)}"] if changes else []
+        return self.prefect("deployment", "run", name, *given, *options, code=code)
+
+    def read(self, path, **body):
+        request = urllib.request.Request(
+            f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def tiny(self, name, **more):
+        """Changes that make a recipe small, in a folder of this server."""
+        where = {"out": str(self.folder / name / "out"), "work": str(self.folder / name / "work")}
+        size = {"identities": 2, "captures": 1, "size": 32, "views": ["palm"], "shard_identities": 1}
+        return {
+            **where,
+            "gates": {"use": []},
+            "dataset": size,
+            "engine": {"name": "renderer", "workers": 1},
+            **more,
+        }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
+        started = Server(folder)
+        patch.setenv("PREFECT_API_URL", started.api)
+        patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")  # a run begins when it is asked for
+        try:
+            started.deploy()
+            yield started
+        finally:
+            started.kill("worker", "server")
+
+
+def wait_for(condition, what, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what() if callable(what) else what
+        time.sleep(0.2)
+    return found
+
+
+def test_a_night_from_kaggle_to_the_training_that_it_starts(server):
+    for name, value in SECRETS.items():
+        block = name.lower().replace("_", "-")
+        make = f"from prefect.blocks.system import Secret; Secret(value={value!r}).save({block!r})"
+        subprocess.run([sys.executable, "-c", make], check=True)
+    note = server.folder / "note.txt"
+    parameters = {
+        "manifest": "{{ event.payload.manifest }}",
+        "rows": {
+            "__prefect_kind": "json",
+            "value": {"__prefect_kind": "jinja", "template": "{{ event.payload.images }}"},
+        },
+        "note": str(note),
+    }
+    trigger = json.dumps({**LISTEN, "parameters": parameters})
+    server.prefect(
+        "--no-prompt",
+        "deploy",
+        "tests/helpers/listen.py:listen",
+        "-n",
+        "listen",
+        "-p",
+        "palmforge",
+        "--trigger",
+        trigger,
+    )
+    source = {"kind": "kaggle", "dataset": "palms/hands/versions/1", "licence": "CC0"}
+    changes = server.tiny("night", source=source, align={"workers": 1, "size": 32})
+    with Kaggle(_archive()) as kaggle:
+        references = {
+            name: f"{{{{ prefect.blocks.secret.{name.lower().replace('_', '-')} }}}}" for name in SECRETS
+        }
+        environment = {
+            **references, "KAGGLE_USERNAME": "somebody", "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+            "KAGGLEHUB_CACHE": str(server.folder / "kaggle"), "http_proxy": kaggle.address,
+            "no_proxy": "127.0.0.1",
+        }  # fmt: skip
+        variables = ["--job-variable", f"env={json.dumps(environment)}"]
+        said = server.run("build-dataset/nightly", *WATCH, *variables, **changes)
+        assert "Completed" in said and kaggle.authorised[0].startswith("Basic "), said
+        assert "Completed" in server.run("build-dataset/nightly", *WATCH, *variables, **changes)
+    home = server.folder / "night" / "out" / "nightly"
+    assert verify(home).ok and len([p for p in home.iterdir() if p.is_dir()]) == 1
+    messages = [line["message"] for line in server.read("logs/filter", sort="TIMESTAMP_DESC", limit=200)]
+    assert any("nothing changed" in message and "run=" in message for message in messages), messages
+    _check_what_people_see(server, home)
+    wait_for(note.exists, lambda: server.read("flow_runs/filter", limit=20))
+    version = (home / "LATEST").read_text().strip()
+    assert note.read_text() == f"{home / version / 'manifest.parquet'} 2"
+    _check_no_secret(server.folder)
+
+
+def _archive():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as out:
+        for hand in ("left", "right"):
+            picture = cv2.imencode(".png", drawn_hand(hand)[0][..., ::-1])[1].tobytes()
+            out.writestr(f"{hand}.png", picture)
+        out.writestr("notes.txt", "no picture")
+    return stream.getvalue()
+
+
+def _check_what_people_see(server, home):
+    shown = {a["key"]: a for a in server.read("artifacts/latest/filter", limit=50)}
+    assert {"counts", "rejects", "timings", "report", "progress-generate"} <= set(shown)
+    counts = {(r["step"], r["what"]): r["number"] for r in json.loads(shown["counts"]["data"])}
+    assert counts["Images", "published"] == 2 and counts["Photographs", "rejected"] == 1
+    assert "not_a_picture" in shown["rejects"]["data"]
+    assert str(home) in shown["report"]["data"] and "report.html" in shown["report"]["data"]
+    tasks = server.read("task_runs/count")
+    assert tasks < 30, f"{tasks} task runs: the server bears about 200 a flow run"
+
+
+def _check_no_secret(folder):
+    """Nothing that a run left behind holds a planted secret: files, logs, Prefect's database."""
+    read = 0
+    for file in folder.rglob("*"):
+        if file.is_file():
+            data, read = file.read_bytes(), read + 1
+            for secret in SECRETS.values():
+                assert secret.encode() not in data, f"{secret} in {file}"
+    assert read > 20 and (folder / "prefect" / "prefect.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"dataset": {"identities": 0}}, "minimum of 1"),
+        ({"dataset": {"identites": 4}}, "identites"),
+        ({"engine": {"name": "magic"}}, "magic"),
+        ({"dataset": {"size": "large"}}, "large"),
+    ],
+)
+def test_wrong_parameters_are_refused_before_a_run_starts(server, changes, wanted):
+    before = server.read("flow_runs/count")
+    said = server.run("build-dataset/nightly", code=1, **changes)
+    assert wanted in " ".join(said.split()), said
+    assert server.read("flow_runs/count") == before
+
+
+def test_server_and_worker_die_in_the_middle_and_the_next_deploy_clears_up(server):
+    size = {"identities": 10, "captures": 2, "size": 96, "shard_identities": 1}
+    changes = {**server.tiny("cut"), "dataset": size}
+    server.run("build-dataset/quickstart", **changes)
+    shards = lambda: list((server.folder / "cut" / "work").glob("shards/*/*/DONE.json"))  # noqa: E731
+    wait_for(shards, "no shard was drawn")
+    server.kill("server")
+    time.sleep(1)
+    server.deploy()  # the same database: the run goes on beside it
+    assert is_up(server.api)
+    home = server.folder / "cut" / "out" / "quickstart"
+    wait_for(lambda: (home / "LATEST").exists(), lambda: (server.logs / "worker.log").read_text()[-3000:])
+    assert verify(home).ok
+
+    bigger = {**changes, "dataset": {**size, "identities": 20}}
+    server.run("build-dataset/quickstart", **bigger)
+    wait_for(lambda: len(shards()) > 10, "no further shard was drawn")
+    server.kill("worker")
+    for file in (server.folder / "prefect" / "palmforge-runs").iterdir():
+        kill_holder(file)
+    running = {"state": {"type": {"any_": ["RUNNING"]}}}
+    assert len(server.read("flow_runs/filter", flow_runs=running)) >= 1
+    server.deploy()
+    assert server.read("flow_runs/filter", flow_runs=running) == []
+    assert "Completed" in server.run("build-dataset/quickstart", *WATCH, **bigger)
+    assert verify(home).ok and verify(home).identities == 20
+
+
+def test_sigterm_ends_the_command_cleanly(server):
+    folder = server.folder / "terminated"
+    size = {"identities": 12, "captures": 2, "size": 96, "shard_identities": 1}
+    options = [
+        f"out={folder / 'out'}",
+        f"work={folder / 'work'}",
+        "engine.name=renderer",
+        "engine.workers=1",
+        "gates.use=[]",
+    ]
+    options += [f"dataset.{key}={value}" for key, value in size.items()]
+    command = [
+        sys.executable,
+        "-c",
+        "from flows.cli.main import main; main()",
+        "build",
+        "datasets/quickstart.toml",
+    ]
+    command += [word for option in options for word in ("--set", option)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    running = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    wait_for(lambda: list((folder / "work").glob("shards/*/*/DONE.json")), "no shard was drawn")
+    running.send_signal(signal.SIGTERM)
+    said = running.communicate(timeout=120)[0]
+    assert running.returncode == -signal.SIGTERM and "Crashed" in said and "Traceback" not in said, said
+    home = folder / "out" / "quickstart"
+    assert not (home / "LATEST").exists()
+
+
+def kill_holder(file):
+    """Kill the process that holds the file open, as kill -9 or a power cut would."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink() == file:
+                os.kill(int(link.parts[2]), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def test_deployments_and_the_heartbeat_automation_are_registered(server):
+    names = {d["name"] for d in server.read("deployments/filter")}
+    assert {"quickstart", "nightly", "train", "evaluate", "on-published"} <= names
+    automations = [a["name"] for a in server.read("automations/filter")]
+    assert automations.count("palmforge: a run without heartbeats has crashed") == 1

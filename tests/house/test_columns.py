@@ -1,0 +1,36 @@
+"""The documented columns are those that are written, each with its type, its unit and its meaning."""
+
+import re
+from pathlib import Path
+
+from tasks.columns import columns_table, with_table
+from tests.helpers.small import build
+
+PAGE = Path(__file__).parent.parent / "docs" / "manifest.md"
+
+
+def documented():
+    """Column: type, unit, meaning, as the page has them."""
+    lines = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$", columns_table(), re.M)
+    return {name: tuple(rest) for name, *rest in lines}
+
+
+def test_the_page_is_current():
+    text = PAGE.read_text()
+    assert with_table(text) == text, "run: python -m tasks.columns docs/manifest.md"
+
+
+def test_every_written_column_is_documented_with_its_type(tmp_path):
+    schema, page = build(tmp_path, dataset={"identities": 2, "captures": 1}).rows().schema, documented()
+    assert set(page) == {*schema.names, "image"}
+    for field in schema:
+        kind, _, meaning = page[field.name]
+        assert meaning.strip(), field.name
+        assert kind == ("list<float>" if field.name == "landmarks" else str(field.type)), field.name
+
+
+def test_units_are_said_where_there_are_some():
+    page = documented()
+    assert page["capture_rotation"][1] == page["identity_skin_tone"][1] == "°"
+    assert page["identity_ridge_period"][1] == "palm width" and page["capture_defocus"][1] == "px at 128"
+    assert all(page[name][1] == "°" for name in page if "degrees" in page[name][2])

@@ -1,0 +1,83 @@
+"""The examples run: a recogniser is trained on a drawn dataset, and a published version starts a training."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    """Eight subjects of the renderer, small, three in each split but the last."""
+    from manifests.recipe.recipe import parse
+    from palm_models.engines.renderer import RendererEngine
+    from tasks.draw.plan import PlannedIdentity
+    from tasks.draw.samples import draw_identity, row_of
+    from tests.helpers.fake_shards import publish_shards, write_shard
+
+    folder = tmp_path_factory.mktemp("examples")
+    recipe = parse({"name": "tiny", "dataset": {"captures": 3, "size": 64}})
+    engine = RendererEngine()
+    splits = ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
+    rows = [
+        row_of(recipe, engine, sample)
+        for subject, split in enumerate(splits)
+        for sample in draw_identity(
+            recipe, engine, PlannedIdentity(2 * subject, subject, "left", split), range(3), None
+        )
+    ]
+    return publish_shards([write_shard(folder / "s.parquet", rows)], folder / "out").path
+
+
+def environment():
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def test_training_saves_weights_rates_and_a_loss_curve(version, tmp_path):
+    from safetensors.torch import load_file
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    options = ["--steps", "8", "--identities", "4", "--captures", "2", "--workers", "0"]
+    command = [sys.executable, EXAMPLES / "train_recogniser.py", version.parent, "--out", tmp_path / "r"]
+    done = subprocess.run(
+        [*command, *options], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rates = json.loads((tmp_path / "r" / "rates.json").read_text())
+    assert set(rates) == {"validation", "test"} and all(0 <= r["eer"] <= 1 for r in rates.values())
+    assert load_file(tmp_path / "r" / "recogniser.safetensors")["layers.0.weight"].shape == (32, 1, 3, 3)
+    log = EventAccumulator(str(tmp_path / "r" / "log")).Reload()
+    losses = [event.value for event in log.Scalars("loss")]
+    assert len(losses) == 8 and sum(losses[-3:]) < sum(losses[:3])
+
+
+def test_a_published_version_is_trained_on_once(version, tmp_path, prefect_server, monkeypatch):
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        from on_published import train_on_published
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    ran = []
+    real = subprocess.run
+
+    def run(command, **options):
+        ran.append(command)
+        few = ["--identities", "2", "--captures", "2", "--workers", "0"]
+        return real([*command, *few], env=environment(), **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for _ in range(2):
+        folder = train_on_published(str(version / "manifest.parquet"), str(tmp_path / "out"), steps=2)
+    assert len(ran) == 1 and Path(folder) == tmp_path / "out" / version.name
+    assert (Path(folder) / "recogniser.safetensors").is_file()
+
+
+def test_the_training_job_fits_on_a_page():
+    assert len((EXAMPLES / "train_recogniser.py").read_text().splitlines()) <= 120

@@ -1,0 +1,168 @@
+"""Evaluation: the same question has the same answer, sets are told apart, and its files say what it found."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from palm_models.engines.renderer import RendererEngine
+from palm_models.hand.capture import make_capture
+from palm_models.hand.identity import make_identity
+from tasks.evaluate.experiment import Budget, Question, answer
+from tasks.evaluate.experiment import experiment as evaluate
+from tasks.evaluate.labelled import Palms, of_photographs, of_renderer, of_version, person
+from tasks.evaluate.results import table, write_evaluation
+from tasks.photographs.sources.found import SourceError
+from tests.helpers.fake_shards import make_shards, publish_shards
+
+SMALL = Budget(steps=3, size=32, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated")
+    return publish_shards(make_shards(folder / "s", subjects=8, captures=3), folder / "out").path
+
+
+@pytest.fixture(scope="module")
+def found(version, tmp_path_factory):
+    """A real, tiny evaluation with a baseline and a curve."""
+    held_out, evaluate.HELD_OUT = evaluate.HELD_OUT, (4, 3)
+    question = Question(
+        str(version), against=("renderer", str(version)), curve=(4, 99), budget=SMALL, workers=1
+    )
+    said = []
+    results = [answer(question, lambda done, total: said.append((done, total))) for _ in range(2)]
+    evaluate.HELD_OUT = held_out
+    assert said[-1] == (8, 8)
+    assert json.dumps(results[0]) == json.dumps(results[1])
+    return results[0]
+
+
+def test_the_same_question_has_the_same_answer_and_sets_are_told_apart(found, version):
+    names = [trained["name"] for trained in found["trained"]]
+    assert names == [f"palms {version.name}", "renderer", f"palms {version.name}"]
+    assert found["trained"][0]["results"] == found["trained"][2]["results"] != found["trained"][1]["results"]
+    assert [point["identities"] for point in found["curve"]] == [4]
+    rates = found["trained"][0]["results"][0]["verification"]
+    assert (rates["genuine_pairs"], rates["impostor_pairs"], rates["runs"]) == (4 * 3, 6 * 9, 2)
+    assert rates["eer"]["low"] <= rates["eer"]["value"] <= rates["eer"]["high"]
+    assert 0 <= found["trained"][0]["results"][0]["identification"]["rank_one"]["value"] <= 1
+
+
+def test_only_the_train_split_is_learned(version):
+    import pyarrow.parquet as pq
+
+    split = dict(
+        pq.read_table(version / "manifest.parquet", columns=["identity_id", "split"]).to_pandas().values
+    )
+    palms = of_version(version, 32)
+    assert {split[who] for who in palms.labels.tolist()} == {"train"}
+    assert len(palms.grey) == 3 * list(split.values()).count("train")
+    few = palms.first(2, 2)
+    assert few.identities == 2 and len(few.grey) == 4 and few.labels[0] == palms.labels[0]
+
+
+def test_files_and_table_hold_the_figures(found, tmp_path):
+    page = write_evaluation(found, tmp_path)
+    names = {p.name for p in tmp_path.iterdir()}
+    assert {
+        "evaluation.json",
+        "evaluation.html",
+        "det_0.png",
+        "det_0.svg",
+        "utility.png",
+        "utility.svg",
+    } <= names
+    text = page.read_text()
+    assert (
+        "default-src 'none'" in text and "<script" not in text and not re.search(r"src=\"http|@import", text)
+    )
+    assert Image.open(tmp_path / "det_0.png").width > 500
+    said = table(found)
+    assert "12 genuine and 54 impostor pairs" in said and "too few impostor pairs for FMR" in said
+    assert "tested on rendered hands" in said and "rank-1" in said
+    again = tmp_path / "again"
+    write_evaluation(found, again)
+    assert all((again / n).read_bytes() == (tmp_path / n).read_bytes() for n in names if n != "again")
+
+
+def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise():
+    """The figures follow what was learned: trained on the very test hands, and on pictures of nothing."""
+    test = of_renderer("test", 0, 12, 4, 48)
+    rng = np.random.default_rng(0)
+    noise = Palms("noise", rng.integers(0, 256, test.grey.shape, np.uint8), test.labels)
+    budget = Budget(steps=40, batch=32, size=48, augment=False, seeds=1)
+    known, blind = (
+        evaluate._results([test], [evaluate._vectors(evaluate._Job(p, (test.grey,), budget, 0))])[0]
+        for p in (test, noise)
+    )
+    assert known["verification"]["eer"]["value"] < 0.1 < 0.2 < blind["verification"]["eer"]["value"]
+    assert known["identification"]["rank_one"]["value"] > 0.9
+
+
+def test_who_a_photograph_shows():
+    pattern = Question("x").id_pattern
+    assert person("person_1/a.jpg", pattern) == "person_1" and person("a/left/b.png", pattern) == "a/left"
+    assert person("person_2_p2_palm23.jpg", pattern) == "person_2"
+    assert person("0017_x.bmp", r"^(\d+)") == "0017"
+    with pytest.raises(SourceError, match="id/picture"):
+        person("holiday.jpg", pattern)
+
+
+@pytest.mark.parametrize("kind", ["folder", "csv"])
+def test_photographs_of_known_hands_are_aligned_and_labelled(tmp_path, kind):
+    lines = ["path,id"]
+    for who in range(2):
+        (tmp_path / f"hand_{who}").mkdir()
+        captures = [
+            make_capture(3, who, "right", k, {"background": "plain", "infrared": False}) for k in range(2)
+        ]
+        drawings = RendererEngine().draw(make_identity(3, who, "right"), captures, "hand", 320)
+        for k, drawing in enumerate(drawings):
+            path = tmp_path / f"hand_{who}" / f"{k}.png"
+            Image.fromarray(drawing.image).save(path)
+            lines.append(f"hand_{who}/{k}.png,hand_{who}")
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+    source = tmp_path if kind == "folder" else tmp_path / "list.csv"
+    if kind == "folder":
+        (tmp_path / "list.csv").unlink()
+    palms = of_photographs(source, tmp_path.parent / f"work-{kind}", 32, lambda *_: None, workers=1)
+    assert palms.grey.shape[1:] == (32, 32) and palms.identities == 2 and len(palms.grey) == 4
+    assert {label.split(" ")[0] for label in palms.labels.tolist()} == {"hand_0", "hand_1"}
+
+
+def test_a_list_that_is_none_is_named(tmp_path):
+    for text, words in (("a,b\n1,2\n", "columns path and id"), ("path,id\nnowhere.jpg,1\n", "not there")):
+        (tmp_path / "list.csv").write_text(text)
+        with pytest.raises(SourceError, match=words):
+            of_photographs(tmp_path / "list.csv", tmp_path / "work", 32, lambda *_: None)
+
+
+def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, version, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from flows.cli.evaluate import evaluate as verb
+
+    monkeypatch.setattr(evaluate, "HELD_OUT", (3, 2))
+    asked = [
+        str(version),
+        "--steps",
+        "2",
+        "--size",
+        "32",
+        "--seeds",
+        "1",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    done = CliRunner().invoke(verb, asked)
+    assert done.exit_code == 0, done.output
+    assert "rank-1" in done.output and str(tmp_path / "evaluation.html") in done.output
+    wrong = CliRunner().invoke(verb, [*asked, "--real", str(tmp_path / "nowhere")])
+    assert wrong.exit_code == 1 and "nowhere" in wrong.output and "Traceback" not in wrong.output
+    assert "multiple of 16" in CliRunner().invoke(verb, [str(version), "--size", "50"]).output
