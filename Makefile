@@ -43,8 +43,8 @@ PHOTOGRAPHS ?= ../shared/data/human-palm-images
 WEIGHTS ?= .palmforge/weights
 weights: $(READY)  ## train the shipped weights anew from PHOTOGRAPHS (a folder) into WEIGHTS
 	$(BIN)/palmforge align $(PHOTOGRAPHS) --out $(WEIGHTS)/aligned --size 192
-	$(BIN)/python -m bench.train_weights --photographs $(PHOTOGRAPHS) --aligned $(WEIGHTS)/aligned/aligned.parquet --out $(WEIGHTS)/diffusion
-	$(BIN)/python -m bench.encoder train --weights $(WEIGHTS)/encoder
+	$(BIN)/python -m bench.engines.train_weights --photographs $(PHOTOGRAPHS) --aligned $(WEIGHTS)/aligned/aligned.parquet --out $(WEIGHTS)/diffusion
+	$(BIN)/python -m bench.engines.encoder train --weights $(WEIGHTS)/encoder
 
 notebooks: $(READY)  ## make notebooks/*.ipynb from their scripts
 	$(BIN)/jupytext --update --to ipynb notebooks/*.py

@@ -22,7 +22,7 @@ JUDGING = {
     "identity": 0.1,
     "palm": 0.005,
     "hand": 0.02,
-}  # seconds of a core, as bench.gates speed measured them
+}  # seconds of a core, as bench.gates.gates speed measured them
 PROBES = 4  # pictures drawn for the estimate, after one that warms the engine up
 
 

@@ -13,7 +13,7 @@ from palm_models.measure.quality import BOUNDS, Limit
 
 VIEWS: tuple[View, View] = ("palm", "hand")
 CALIBRATION = "gates.json"  # beside the weights of the encoder it was measured with
-RECALIBRATE = "run `python -m bench.gates calibrate`"
+RECALIBRATE = "run `python -m bench.gates.gates calibrate`"
 
 
 class GateError(RuntimeError):
@@ -60,7 +60,7 @@ def thresholds(recipe: Recipe, weights: Path) -> Thresholds:
 
 
 def calibration(weights: Path) -> dict[str, Any]:
-    """What `bench.gates calibrate` wrote down. Raises GateError when there is nothing."""
+    """What `bench.gates.gates calibrate` wrote down. Raises GateError when there is nothing."""
     try:
         stored: dict[str, Any] = json.loads((weights / CALIBRATION).read_text())
     except (FileNotFoundError, json.JSONDecodeError):

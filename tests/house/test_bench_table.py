@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import table
+from bench.engines import table
 
 
 def rows():

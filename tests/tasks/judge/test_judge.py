@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import faults as alterations
+from bench.photographs import faults as alterations
 from manifests.contract.images import encode
 from manifests.read.open import open_dataset
 from manifests.recipe.recipe import load

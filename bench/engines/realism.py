@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bench.holdout import Pictures, held_out, real_palms
+from bench.photographs.holdout import Pictures, held_out, real_palms
 from palm_models.engines.base import Engine
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture

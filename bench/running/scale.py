@@ -1,6 +1,6 @@
 """How a build grows with its number of images: wall time, what of it is not drawing, memory, task runs.
 
-Run: python -m bench.scale [--images 1000 10000 100000] [--workers 2] [--plan 1000000]
+Run: python -m bench.running.scale [--images 1000 10000 100000] [--workers 2] [--plan 1000000]
 Each size is built by `palmforge build` against one Prefect server, in a folder that is deleted afterwards.
 """
 

@@ -1,6 +1,6 @@
 """Two Dask worker processes beside one: images a second of the renderer, in turns, and equal bytes.
 
-Run: python -m bench.scale_out [--identities 96] [--captures 10] [--rounds 3] [--size 128]
+Run: python -m bench.running.scale_out [--identities 96] [--captures 10] [--rounds 3] [--size 128]
 """
 
 import argparse

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from bench.faults import altered
+from bench.photographs.faults import altered
 from manifests.contract.images import decode
 from manifests.recipe.recipe import Recipe, parse
 from manifests.recipe.sections import View
@@ -85,7 +85,7 @@ def calibrate(asked: argparse.Namespace) -> None:
     written = stored | {
         "encoder": json.loads((WEIGHTS / CONFIG).read_text())["sha256"],
         "measured": datetime.now(UTC).date().isoformat(),
-        "command": "python -m bench.gates calibrate --aligned aligned.parquet",
+        "command": "python -m bench.gates.gates calibrate --aligned aligned.parquet",
         **{gate: parts[gate]() for gate in asked.gates},
     }
     (WEIGHTS / CALIBRATION).write_text(json.dumps(written, indent=1) + "\n")

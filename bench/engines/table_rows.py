@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from bench import creases, realsets
-from bench.holdout import held_out, real_palms
-from bench.realism import PEOPLE, STUDIO, drawn
-from bench.utility import MARGIN, cut, eer, examine, scores
+from bench.engines import creases
+from bench.engines.realism import PEOPLE, STUDIO, drawn
+from bench.engines.utility import MARGIN, cut, eer, examine, scores
+from bench.photographs import realsets
+from bench.photographs.holdout import held_out, real_palms
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.engines.base import Engine
 from palm_models.hand.capture import make_capture

@@ -1,6 +1,6 @@
 """Publishing and verifying beside their inputs: images a second, bytes, peak memory, for growing datasets.
 
-Run: python bench/publish.py [--images 1000 10000 100000] [--parameters 90] [--size 64]
+Run: python bench/reading/publish.py [--images 1000 10000 100000] [--parameters 90] [--size 64]
 """
 
 import argparse

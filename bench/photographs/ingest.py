@@ -1,6 +1,6 @@
 """How long ingest takes on a folder of photographs, how much memory, and how well it tells duplicates.
 
-python bench/ingest.py /work/shared/data/human-palm-images --workers 1
+python bench/photographs/ingest.py /work/shared/data/human-palm-images --workers 1
 """
 
 import argparse

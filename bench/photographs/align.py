@@ -1,8 +1,8 @@
 """Alignment on photographs: does it repeat when the photo is moved, and how fast is it beside a bare loop.
 
-python bench/align.py repeat PHOTOS [--photos 40 --variants 4]
-python bench/align.py drawn . [--photos 40 --size 384]
-python bench/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--side: photographs of that size)
+python bench/photographs/align.py repeat PHOTOS [--photos 40 --variants 4]
+python bench/photographs/align.py drawn . [--photos 40 --size 384]
+python bench/photographs/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--side: photographs of that size)
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """P x K batches over 10 million rows of labels: memory, time, and how equally identities and images are seen.
 
-Run: python -m bench.balanced [--rows 10000000] [--images 10] [-p 64] [-k 4] [--ranks 2]
+Run: python -m bench.reading.balanced [--rows 10000000] [--images 10] [-p 64] [-k 4] [--ranks 2]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Kills a flow run and its worker, and tells how long until the heartbeat automation marks the run Crashed.
 
-Run: python -m bench.heartbeat (a server of its own in a temporary folder; some five minutes)
+Run: python -m bench.running.heartbeat (a server of its own in a temporary folder; some five minutes)
 """
 
 import os

@@ -1,6 +1,6 @@
 """Reading side by side: PalmDataset and PalmStream beside the usual loaders, the same pictures, one epoch.
 
-Prepare once, then measure: python -m bench.loader_data DIR, python -m bench.loaders measure DIR
+Prepare once, then measure: python -m bench.reading.loader_data DIR, python -m bench.reading.loaders measure DIR
 (needs `uv pip install --group bench`).
 """
 
@@ -240,7 +240,15 @@ def measure(folder: Path, rounds: int, names: list[str], decoders: list[str]) ->
     for number in range(rounds):
         for own in (decoder == "own" for decoder in decoders):
             for name in names:
-                command = [sys.executable, "-m", "bench.loaders", "epoch", str(folder), "--name", name]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "bench.reading.loaders",
+                    "epoch",
+                    str(folder),
+                    "--name",
+                    name,
+                ]
                 command += ["--own"] if own else []
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.holdout import Pictures, held_out, real_palms
-from bench.utility import published
+from bench.engines.utility import published
+from bench.photographs.holdout import Pictures, held_out, real_palms
 from palm_models.engines.diffusion.extractor import crease_map
 
 SHIFT = 8  # px that a crease map may be moved to match

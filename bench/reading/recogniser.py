@@ -1,6 +1,6 @@
 """The example's training on a dataset, timed, with its loss and error rates drawn into one picture.
 
-Run: python -m bench.recogniser out/quickstart --picture docs/recogniser.png [options of the example]
+Run: python -m bench.reading.recogniser out/quickstart --picture docs/recogniser.png [options of the example]
 """
 
 import argparse

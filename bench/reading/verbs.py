@@ -1,7 +1,7 @@
 """The verbs at size: images drawn again byte for byte, select and diff over many rows, exports, merges.
 
-python -m bench.verbs again DATASET [--count 50] [--seed 0]
-python -m bench.verbs size [--images 20000]
+python -m bench.reading.verbs again DATASET [--count 50] [--seed 0]
+python -m bench.reading.verbs size [--images 20000]
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Pictures for bench.loaders: a version of 20,000 images, and the same pictures as each library stores them.
+"""Pictures for bench.reading.loaders: a version of 20,000 images, and the same pictures as each library stores them.
 
-Once: python -m bench.loader_data DIR (needs `uv pip install --group bench`). 2,000 palms of the renderer at
+Once: python -m bench.reading.loader_data DIR (needs `uv pip install --group bench`). 2,000 palms of the renderer at
 128 px, their bytes repeated under the ids of 20,000 images of 2,500 identities: reading cannot tell.
 """
 
@@ -51,7 +51,7 @@ def prepare(folder: Path) -> None:
 
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     if len(list((folder / "shards").iterdir())) < DISTINCT * REPEATS:
-        code = "import sys; from pathlib import Path; from bench.loader_data import draw; "
+        code = "import sys; from pathlib import Path; from bench.reading.loader_data import draw; "
         code += "draw(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))"
         halves = [(0, DISTINCT // 2), (DISTINCT // 2, DISTINCT)]
         commands = [[sys.executable, "-c", code, str(a), str(b), str(folder / "shards")] for a, b in halves]

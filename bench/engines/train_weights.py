@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from bench.holdout import held_out
+from bench.photographs.holdout import held_out
 from tasks.train.diffusion import TrainSettings, train
 
 

@@ -1,6 +1,6 @@
 """Whether controls hold in the pictures: skin tone, scars, rings and handedness, for both engines.
 
-Run: python -m bench.controls [--identities 20]
+Run: python -m bench.engines.controls [--identities 20]
 """
 
 import argparse

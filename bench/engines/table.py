@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from bench.table_rows import ROWS, SIZES, Given, learn, measure
+from bench.engines.table_rows import ROWS, SIZES, Given, learn, measure
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.wgan import Generator, WganSpec
@@ -87,7 +87,7 @@ def row(name: str, given: Given) -> dict[str, Any]:
     kept = given.work / f"row-{name}.json"
     if not kept.exists():
         done = subprocess.run(
-            [sys.executable, "-m", "bench.table", *sys.argv[1:], "--row", name],
+            [sys.executable, "-m", "bench.engines.table", *sys.argv[1:], "--row", name],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -167,7 +167,7 @@ def written(
     chosen = SIZES[sizes]
     steps = ", ".join(f"{name} {told['steps']} steps" for name, told in learned.items())
     lines = [
-        f"Made by `bench.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, torch "
+        f"Made by `bench.engines.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, torch "
         f"{torch.__version__}; {took / 60:.0f} minutes. {chosen.identities} identities × {chosen.captures} "
         f"captures, view palm, 128 px. The baselines learned at {chosen.wgan.size} and {chosen.ddpm.size} px "
         f"here, with faster rates than the published ({steps}); seconds are CPU seconds of one thread.",

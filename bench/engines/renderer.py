@@ -1,4 +1,4 @@
-"""Speed of the renderer, identity set-up included; usage: python -m bench.renderer [IDENTITIES]."""
+"""Speed of the renderer, identity set-up included; usage: python -m bench.engines.renderer [IDENTITIES]."""
 
 import sys
 import time

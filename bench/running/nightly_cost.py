@@ -1,6 +1,6 @@
 """What a night without changes costs beside an empty Prefect flow: both in fresh processes, by turns.
 
-    python -m bench.nightly_cost --rounds 9
+    python -m bench.running.nightly_cost --rounds 9
 
 Both talk to one local server, which this script starts and stops. The recipe is datasets/nightly.toml with
 few identities and without growth: such a night looks at the recipe, the inputs and LATEST, not at pictures.

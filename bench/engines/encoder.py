@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.gates import templates
-from bench.utility import eer, scores, tar
+from bench.engines.utility import eer, scores, tar
+from bench.gates.gates import templates
 from manifests.recipe.recipe import parse as parse_recipe
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training
 from tasks.judge.thresholds import thresholds
