@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.steps import align, ingest
-from manifests.recipe.recipe import Recipe, parse
+from manifests.recipe import Recipe, parse
 
 
 @flow(name="align-palms")

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
 from flows.server.reconcile import alive
-from manifests.recipe.recipe import Recipe, load
+from manifests.recipe import Recipe, load
 from tasks.versions.nightly import tonight
 from tasks.versions.unchanged import published
 from tasks.work.lock import lock

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tomli_w
 from pydantic import BaseModel, Field, create_model
 
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from manifests.recipe.sections import Section
 
 RecipePath = Annotated[str, Field(min_length=1, pattern=r"\.toml$", description="path of a recipe, *.toml")]

@@ -6,12 +6,12 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from flows.progress import progress
-from manifests.recipe.recipe import Recipe
+from flows.server import errors  # noqa: F401  (expected errors reach the log without their traceback)
+from manifests.recipe import Recipe
 from tasks import stages
+from tasks.judge import rounds as judging
 from tasks.judge.rounds import Judged
-from tasks.judge.rounds import rounds as judging
 from tasks.stages import Done, Generated
 from tasks.versions import publish as publishing
 from tasks.versions import tidy as tidying

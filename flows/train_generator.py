@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
 from flows.server.reconcile import alive
 from flows.steps import align, ingest, train
-from manifests.recipe.recipe import load
+from manifests.recipe import load
 from tasks.draw.plan import check
 from tasks.work.lock import lock
 from tasks.work.logs import bound

@@ -55,7 +55,7 @@ Path(WORK).mkdir(parents=True, exist_ok=True)
 from flows.cli.main import QUIET
 
 os.environ.update(QUIET)
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 
 common = [f"engine.name={ENGINE}", f"train.checkpoint={CHECKPOINT}", f"engine.workers={WORKERS}", *CONTROLS]
 

@@ -54,7 +54,7 @@ Path(WORK).mkdir(parents=True, exist_ok=True)
 from flows.cli.main import QUIET
 
 os.environ.update(QUIET)
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 
 settings = [f"engine.name={ENGINE}", "train.checkpoint=train", *SOURCE, *SETTINGS]
 recipe = parse({"name": "notebook", "work": f"{WORK}/work", "out": f"{WORK}/out"}, settings)

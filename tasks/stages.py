@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
+from palm_models.shipped import WEIGHTS
 from tasks.draw import shards as generation
 from tasks.photographs.sources.source import SourceSpec
-from tasks.versions.unchanged import WEIGHTS, listing
+from tasks.versions.unchanged import listing
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 from tasks.workers.runner import Workers
 
@@ -73,14 +74,14 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
     table = photos.path / "photos.parquet"
     ids = sorted(pq.read_table(table, columns=["photo_id"])["photo_id"].to_pylist())
     names = (
-        "landmarks",
-        "palm_detector",
-        "litert",
-        "hand_network",
-        "hand_model",
-        "pyramid",
-        "frame",
-        "picture",
+        "photo/landmarks",
+        "photo/palm_detector",
+        "photo/litert",
+        "photo/hand_network",
+        "photo/hand_model",
+        "photo/pyramid",
+        "hand/frame",
+        "photo/picture",
     )
     code = code_digest("tasks/photographs/align.py", *(f"palm_models/{name}.py" for name in names))
     digest = digest_of(recipe.align.model_dump(mode="json", exclude={"workers"}), ids, code)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.engines.utility import eer, scores, tar
 from bench.gates.gates import templates
-from manifests.recipe.recipe import parse as parse_recipe
+from bench.palms.utility import eer, scores, tar
+from manifests.recipe import parse as parse_recipe
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training
 from tasks.judge.thresholds import thresholds
 from tasks.train.encoder import palms, train_encoder

@@ -132,8 +132,8 @@ def published_ddpm() -> dict[str, Any]:
 
 def ours() -> dict[str, Any]:
     """The diffusion engine as shipped."""
-    from palm_models.engines.checkpoint import load_checkpoint
     from palm_models.engines.diffusion.process import loss
+    from palm_models.engines.diffusion.weights import load_checkpoint
 
     loaded = load_checkpoint(WEIGHTS)
     network, side = loaded.network.train().requires_grad_(True), loaded.network.spec.size
@@ -167,8 +167,8 @@ def written(
     chosen = SIZES[sizes]
     steps = ", ".join(f"{name} {told['steps']} steps" for name, told in learned.items())
     lines = [
-        f"Made by `bench.engines.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, torch "
-        f"{torch.__version__}; {took / 60:.0f} minutes. {chosen.identities} identities × {chosen.captures} "
+        f"Made by `bench.engines.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
+        f"torch {torch.__version__}; {took / 60:.0f} minutes. {chosen.identities} identities × {chosen.captures} "
         f"captures, view palm, 128 px. The baselines learned at {chosen.wgan.size} and {chosen.ddpm.size} px "
         f"here, with faster rates than the published ({steps}); seconds are CPU seconds of one thread.",
         "",

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from bench.engines import creases
-from bench.engines.realism import PEOPLE, STUDIO, drawn
-from bench.engines.utility import MARGIN, cut, eer, examine, scores
+from bench.palms import creases
+from bench.palms.realism import PEOPLE, STUDIO, drawn
+from bench.palms.utility import MARGIN, cut, eer, examine, scores
 from bench.photographs import realsets
 from bench.photographs.holdout import held_out, real_palms
 from manifests.recipe.baselines import Ddpm, Wgan

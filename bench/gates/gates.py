@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.photographs.faults import altered
 from manifests.contract.images import decode
-from manifests.recipe.recipe import Recipe, parse
+from manifests.recipe import Recipe, parse
 from manifests.recipe.sections import View
 from palm_models.engines.base import Drawing, Engine
 from palm_models.hand.capture import make_capture
@@ -30,12 +30,12 @@ from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
+from palm_models.shipped import WEIGHTS
 from tasks.draw.plan import make_engine, planned_identity
+from tasks.judge import score as judge_scores
 from tasks.judge.gallery import VARIANTS, variants
-from tasks.judge.rounds import score as judge_scores
 from tasks.judge.score import embed, references, unit
 from tasks.judge.thresholds import CALIBRATION, VIEWS
-from tasks.versions.unchanged import WEIGHTS
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
 FIRST = 40_000  # identities from here on: none took part in training the encoder

@@ -1,7 +1,7 @@
-"""Pictures for bench.reading.loaders: a version of 20,000 images, and the same pictures as each library stores them.
+"""Pictures for bench.reading.loaders: a version of 20,000 images, stored as each library has it.
 
-Once: python -m bench.reading.loader_data DIR (needs `uv pip install --group bench`). 2,000 palms of the renderer at
-128 px, their bytes repeated under the ids of 20,000 images of 2,500 identities: reading cannot tell.
+Once: python -m bench.reading.loader_data DIR (needs `uv pip install --group bench`). 2,000 palms of the
+renderer at 128 px, their bytes repeated under the ids of 20,000 images of 2,500 identities: reading cannot tell.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ def draw(first: int, last: int, folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from manifests.recipe.recipe import parse
+    from manifests.recipe import parse
     from palm_models.engines.renderer import RendererEngine
     from tasks.draw.plan import PlannedIdentity
     from tasks.draw.samples import draw_identity, row_of

@@ -1,6 +1,6 @@
 """Reading side by side: PalmDataset and PalmStream beside the usual loaders, the same pictures, one epoch.
 
-Prepare once, then measure: python -m bench.reading.loader_data DIR, python -m bench.reading.loaders measure DIR
+Prepare once: python -m bench.reading.loader_data DIR; then python -m bench.reading.loaders measure DIR
 (needs `uv pip install --group bench`).
 """
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from manifests.recipe.recipe import Recipe, parse
+from manifests.recipe import Recipe, parse
 from tasks import stages
 
 

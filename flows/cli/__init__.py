@@ -1,0 +1,1 @@
+"""The command `palmforge`: one module a group of verbs."""

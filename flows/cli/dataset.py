@@ -158,7 +158,7 @@ def merge(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: boo
     """Publish several DATASETs as one: labels offset, colliding names prefixed, splits kept."""
     from flows.progress import progress
     from manifests.read.open import open_dataset
-    from manifests.recipe.recipe import parse
+    from manifests.recipe import parse
     from manifests.tools.verify import verify
     from tasks.versions.merge import merge as join
 

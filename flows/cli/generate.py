@@ -42,7 +42,7 @@ def generate(
 ) -> None:
     """Draw COUNT captures of one individual into DIR: variation_00.png, … and manifest.parquet."""
     from flows.progress import progress
-    from manifests.recipe.recipe import parse
+    from manifests.recipe import parse
     from tasks.draw.individual import draw_one, individual
 
     sections = {

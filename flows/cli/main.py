@@ -5,20 +5,20 @@ from pathlib import Path
 
 import click
 
+from flows.cli import dataset as verbs_dataset
 from flows.cli.evaluate import evaluate
 from flows.cli.generate import generate
 from flows.cli.import_weights import import_weights
-from flows.cli.main import dataset as verbs_dataset
 from flows.cli.options import friendly_errors, recipe_command
 from flows.cli.status import status
 from manifests.files.layout import REPORTS
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from tasks.work.logs import set_up_logging
 
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; flows/server/heartbeat.py says what follows when they stop
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; when they stop: flows/server/heartbeat.py
     "PREFECT_CLIENT_MAX_RETRIES": "7",  # 4 minutes in all: a server that restarts must not end a night's work
     "PREFECT_LOGGING_EXTRA_LOGGERS": "palmforge",  # our log lines reach the flow run's log
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none

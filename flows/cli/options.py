@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from flows.server.errors import is_expected
-from manifests.recipe.recipe import leaves, load
+from manifests.recipe import leaves, load
 
 Verb = Callable[..., None]
 

@@ -13,8 +13,8 @@ from flows.cli.options import friendly_errors
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 def status(what: str, as_json: bool) -> None:
     """Tell what is done, running, stale (cut off) or rejected, of a RECIPE or in a WORK folder."""
+    from manifests.recipe import load
     from manifests.recipe.errors import RecipeError
-    from manifests.recipe.recipe import load
     from tasks.versions.status import status as look
 
     with friendly_errors():

@@ -1,0 +1,1 @@
+"""What flows tell a Prefect server, and how a local one is started."""

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 POOL = "palmforge"
 API = "http://127.0.0.1:4200/api"
 START_SECONDS = 180  # a loaded machine needs far more than Prefect's own 20 s

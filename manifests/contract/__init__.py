@@ -1,0 +1,1 @@
+"""The contract: columns of the manifest, and how a picture becomes bytes."""

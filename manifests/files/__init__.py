@@ -1,0 +1,1 @@
+"""Files: durable on a local disk, or anywhere that fsspec reaches."""

@@ -1,0 +1,1 @@
+"""Publishing: a version built aside and made visible whole."""

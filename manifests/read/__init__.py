@@ -1,0 +1,24 @@
+"""Reading: a published version opened, chosen from, and fed to a training job."""
+
+from typing import TYPE_CHECKING, Any
+
+from manifests.read.open import Dataset, DatasetError, open_dataset
+
+if TYPE_CHECKING:
+    from manifests.read.dataset import PalmDataset
+    from manifests.read.stream import PalmStream
+
+__all__ = ["Dataset", "DatasetError", "PalmDataset", "PalmStream", "open_dataset"]
+
+
+def __getattr__(name: str) -> Any:
+    # The two that need torch are loaded when they are asked for: who only opens a version starts at once.
+    if name == "PalmDataset":
+        from manifests.read.dataset import PalmDataset
+
+        return PalmDataset
+    if name == "PalmStream":
+        from manifests.read.stream import PalmStream
+
+        return PalmStream
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

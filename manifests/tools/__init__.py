@@ -1,0 +1,1 @@
+"""Tools on published versions: select, diff, export, verify."""

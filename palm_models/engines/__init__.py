@@ -1,0 +1,1 @@
+"""Engines: who turns an identity and a capture into a picture."""

@@ -4,35 +4,18 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from palm_models.engines.diffusion.network import Denoiser, NetworkSpec
-
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = 2 << 30  # bytes of a weights file that is still opened
 LARGEST_CONFIG = 1 << 20
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A trained network and what it was trained with."""
-
-    network: Denoiser
-    scales: dict[str, tuple[float, float, float]]  # detail scale of each view
-    digest: str  # sha256 of config and weights: the identity of the checkpoint
-    training: dict[str, Any] = field(default_factory=dict)  # how it was trained, for the model card
-
-    def scale(self, view: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-        return np.asarray(self.scales[view], np.float32)
 
 
 class CheckpointError(ValueError):
@@ -54,22 +37,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
-def save_checkpoint(
-    folder: Path,
-    network: Denoiser,
-    scales: Mapping[str, tuple[float, float, float]],
-    training: Mapping[str, Any],
-    dtype: torch.dtype = torch.float16,
-) -> None:
-    """Write a checkpoint; the config carries the sha256 of the weights it belongs to and is replaced last."""
-    config = {
-        "network": asdict(network.spec),
-        "scales": {view: list(scale) for view, scale in scales.items()},
-        "training": dict(training),
-    }
-    write_checkpoint(folder, network, config, dtype)
-
-
 def write_checkpoint(
     folder: Path, network: nn.Module, config: Mapping[str, Any], dtype: torch.dtype | None
 ) -> None:
@@ -79,18 +46,6 @@ def write_checkpoint(
     told = {"format": FORMAT, **config, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / WEIGHTS, weights)
     write_bytes(folder / CONFIG, (json.dumps(told, indent=2, sort_keys=True) + "\n").encode())
-
-
-def load_checkpoint(folder: Path) -> Checkpoint:
-    """Rebuild the network of a checkpoint folder, on the CPU, in evaluation mode.
-
-    Raises CheckpointError for a file that is missing, torn, too large, or does not fit its config.
-    """
-    raw, digest = open_checkpoint(folder, "diffusion")
-    config = _config(raw, folder / CONFIG)
-    network = Denoiser(config["network"])
-    network.load_state_dict(read_tensors(folder, network), strict=True)
-    return Checkpoint(network.eval().requires_grad_(False), config["scales"], digest, config["training"])
 
 
 def open_checkpoint(folder: Path, engine: str) -> tuple[dict[str, Any], str]:
@@ -133,21 +88,6 @@ def _read(path: Path, largest: int) -> bytes:
     except OSError as error:
         raise CheckpointError(
             f"{path}: {error.strerror}; name a folder with {CONFIG} and {WEIGHTS}"
-        ) from error
-
-
-def _config(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    try:
-        network = dict(config["network"])
-        network["mults"] = tuple(int(m) for m in network["mults"])
-        scales = {view: (float(a), float(b), float(c)) for view, (a, b, c) in config["scales"].items()}
-        if not all(0 < s < 10 for scale in scales.values() for s in scale):
-            raise ValueError(f"scales {scales}")
-        spec = NetworkSpec(**network)
-        return {**config, "network": spec, "scales": scales, "training": dict(config["training"])}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is not a config of format {FORMAT}: {error}; train again or copy it again"
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""What a hand is: geometry, creases, marks, and one act of photographing it."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palm_models.hand import priors
 from palm_models.hand.controls import Value
-from palm_models.hand.skeleton import Skeleton, palm_distance, priors, rest
+from palm_models.hand.skeleton import Skeleton, palm_distance, rest
 
 Array = NDArray[np.float64]
 KNOTS = 5  # turns a crease is described by

@@ -126,7 +126,7 @@ class Line:
     chance: float = 1.0
 
 
-# Heart, head and life: fitted to the mean crease map of 300 aligned photographs (bench.engines.layout).
+# Heart, head and life: fitted to the mean crease map of 300 aligned photographs (bench.palms.layout).
 PRINCIPAL: dict[str, Line] = {
     "heart": Line(
         (-0.68, 0.012), (0.228, 0.033), (-6.7, 4.8), (1.105, 0.084),

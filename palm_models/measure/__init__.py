@@ -1,0 +1,1 @@
+"""What can be measured of palms: likeness, quality, realism, error rates."""

@@ -1,0 +1,1 @@
+"""How a photograph is read: decoded, its hands and landmarks found."""

@@ -1,0 +1,1 @@
+"""How a hand looks: surface, light, camera, scene."""

@@ -1,0 +1,1 @@
+"""Drawing: the plan, its shards, their samples."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from manifests.contract.images import encode
+from manifests.recipe import Recipe
 from manifests.recipe.baselines import BASELINES
-from manifests.recipe.recipe import Recipe
 from palm_models.engines.base import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity

@@ -18,8 +18,8 @@ from PIL import Image
 from manifests.contract.images import SOURCE_TYPE, decode, encode
 from manifests.contract.schema import manifest_schema, parameter_fields
 from manifests.files.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
+from manifests.recipe import Recipe
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import Recipe
 from palm_models.engines.base import Engine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import Identity, make_identity

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from manifests.recipe import Recipe
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import Recipe
 from manifests.recipe.sections import ENGINE_EXECUTION
 from manifests.recipe.split import split_of
 from palm_models.hand.capture import make_capture
@@ -147,5 +147,5 @@ def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     return digest_of(
         recipe.seed, dataset, engine, recipe.identity,
         recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, *own,
-        code_digest("palm_models", *(f"tasks/{n}.py" for n in ("samples", "augment", "plan")), IMAGES),
+        code_digest("palm_models", *(f"tasks/draw/{n}.py" for n in ("samples", "augment", "plan")), IMAGES),
     )  # fmt: skip

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Dataset
-from manifests.recipe.recipe import load, parse
+from manifests.recipe import load, parse
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import CONTROLS, Capture, make_capture
 from palm_models.hand.identity import Identity, make_identity
+from palm_models.shipped import WEIGHTS
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
-from tasks.versions.unchanged import WEIGHTS
 
 if TYPE_CHECKING:
     from palm_models.engines.base import Engine

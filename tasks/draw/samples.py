@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from palm_models.engines.base import Drawing, Engine
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import View

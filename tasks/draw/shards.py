@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors, fsync_file
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from palm_models.engines.base import Engine
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import PlannedShard, generation_digest, make_engine, shards

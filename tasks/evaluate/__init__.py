@@ -1,0 +1,1 @@
+"""Evaluation: recognisers trained on a version, tested on palms they never saw."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import decode
 from manifests.read.open import open_dataset
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 from palm_models.hand.frame import View
 from palm_models.measure.encoder import to_grey
 from tasks import stages

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from manifests.files.layout import atomic_write
+from tasks.report import page
 from tasks.report.charts import det, png, svg, utility
-from tasks.report.report import page
 
 JSON, PAGE = "evaluation.json", "evaluation.html"
 

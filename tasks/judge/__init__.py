@@ -1,0 +1,1 @@
+"""Judging: scores, gates, rejects, and the release."""

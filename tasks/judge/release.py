@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manifests.files.layout import REJECTS, atomic_write
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from tasks.draw.plan import planned_identity
 from tasks.judge.decide import Verdict
 from tasks.judge.rejects import sheet

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from manifests.contract.schema import JUDGED
 from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from palm_models.measure.encoder import CONFIG, Encoder
 from palm_models.photo.hand_model import HandModelError, hand_model
+from palm_models.shipped import WEIGHTS
 from tasks.draw import shards as generation
 from tasks.draw.plan import PlannedShard, further_shards, generation_digest, shards
 from tasks.judge.decide import Candidate, Decided, Rows, Rules, Verdict, decide
@@ -29,7 +30,6 @@ from tasks.judge.rejects import write_rejects
 from tasks.judge.score import Judge, make_judge, score_shard
 from tasks.judge.thresholds import thresholds
 from tasks.stages import Done
-from tasks.versions.unchanged import WEIGHTS
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 from tasks.workers.runner import RunnerError, Workers, run
 
@@ -121,7 +121,7 @@ class _Court:
         self.gallery = self._gallery(palms)
         self.hand_model = self._hand_model()
         self.generated = generation_digest(recipe, checkpoint.digest if checkpoint else "")
-        code = code_digest("palm_models", *(f"tasks/judge_{n}.py" for n in ("scores", "gallery")))
+        code = code_digest("palm_models", *(f"tasks/judge/{n}.py" for n in ("score", "gallery")))
         gallery = self.gallery.path.name if self.gallery else ""
         self.digest = digest_of(self.generated, self.encoder, gallery, self.hand_model is None, code)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from manifests.contract.images import decode
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from manifests.recipe.sections import View
 from palm_models.measure.encoder import CONFIG
 from palm_models.measure.quality import BOUNDS, Limit

@@ -1,0 +1,1 @@
+"""Photographs: fetched, examined, and their hands aligned."""

@@ -1,0 +1,1 @@
+"""What people see of a version: measures, charts, sheets, pages."""

@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read.open import Dataset, open_dataset
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
+from palm_models.shipped import WEIGHTS
+from tasks.report import page, shown
 from tasks.report.accounting import Step, count_aligned, count_identities, count_images, count_photos
 from tasks.report.charts import det, histogram
 from tasks.report.measure import Measures, measure
-from tasks.report.report import page, shown
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.report.shown import Shown, ShownIdentity
 from tasks.stages import Done
-from tasks.versions.unchanged import WEIGHTS
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "mediapipe", "albumentations")

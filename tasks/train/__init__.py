@@ -1,0 +1,1 @@
+"""Trainings: aligned palms become weights, resumable at any step."""

@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palm_models.engines.checkpoint import save_checkpoint, write_bytes
+from palm_models.engines.checkpoint import write_bytes
 from palm_models.engines.diffusion.condition import Condition
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.engines.diffusion.pairs import Photo, detail_scale, make_pair, read_photos
 from palm_models.engines.diffusion.process import draw_times, loss
 from palm_models.engines.diffusion.sheet import sample_sheet
+from palm_models.engines.diffusion.weights import save_checkpoint
 from palm_models.engines.training_state import TrainingState, resume_state, write_state
 
 log = logging.getLogger("palmforge")

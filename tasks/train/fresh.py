@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.wgan import Generator, WganSpec

@@ -23,7 +23,7 @@ class LaunchError(RuntimeError):
 def launch(
     aligned: Path, out: Path, *, settings: TrainSettings, progress: Progress | None = None
 ) -> TrainReport:
-    """`tasks.train.diffusion.train` on `settings.devices` processes: GPUs where there are that many, else the CPU.
+    """`tasks.train.diffusion.train` on `settings.devices` processes: GPUs where there are enough, else the CPU.
 
     They end with this process. Raises LaunchError when one of them fails.
     """
@@ -36,7 +36,7 @@ def launch(
         *("--num_processes", str(settings.devices), "--mixed_precision", "no", "--dynamo_backend", "no"),
         *("--multi_gpu" if cuda else "--cpu", "--main_process_port", "0", "-m", "tasks.train.launch"),
     ]
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     search = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": search}
     process = subprocess.Popen(

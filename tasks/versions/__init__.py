@@ -1,0 +1,1 @@
+"""Versions: published, grown, merged, tidied away."""

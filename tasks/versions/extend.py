@@ -4,8 +4,8 @@ from pathlib import Path
 
 from manifests.files.layout import RECIPE
 from manifests.read.open import Dataset, open_dataset
+from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import load
 from manifests.tools.diff import Difference, diff
 from tasks.draw.regenerate import regenerate, some
 from tasks.versions.software import changes

@@ -17,8 +17,8 @@ from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, 
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import publish
 from manifests.read.open import Dataset, open_dataset
+from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import load
 from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.draw.samples import drawn_with

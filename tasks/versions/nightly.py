@@ -6,8 +6,8 @@ from manifests.contract.schema import SchemaError
 from manifests.files.layout import RECIPE
 from manifests.files.remote import Location
 from manifests.read.open import DatasetError, open_dataset
+from manifests.recipe import Recipe, parse
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import Recipe, parse
 
 
 def tonight(recipe: Recipe, night: str) -> Recipe:

@@ -10,7 +10,7 @@ from manifests.files.layout import REJECTS, check_writable
 from manifests.publish.card import CardFacts
 from manifests.publish.mirror import mirror
 from manifests.publish.publish import publish
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from palm_models.engines.base import PARAMETERS
 from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
 from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files.layout import LATEST, MANIFEST
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from tasks.versions.unchanged import STAGE as PUBLISHED
 from tasks.work.stage import OWNER, Stage
 

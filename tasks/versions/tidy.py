@@ -8,7 +8,7 @@ from pathlib import Path
 
 from manifests.files.layout import DELETING, explain_write_errors
 from manifests.publish.retention import retain, retain_remote
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from tasks.versions.unchanged import STAGE, remember
 from tasks.work.stage import MARKER, OWNER
 

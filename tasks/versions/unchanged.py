@@ -6,12 +6,11 @@ from pathlib import Path
 from manifests.files.layout import LATEST, MANIFEST, file_sha256
 from manifests.files.remote import is_remote
 from manifests.publish.mirror import newest
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
+from palm_models.shipped import WEIGHTS
 from tasks.photographs.sources.remote import remote_listing
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 
-ROOT = Path(__file__).resolve().parent.parent
-WEIGHTS = ROOT / "palm_models" / "weights"
 STAGE = "published"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files.layout import atomic_write, file_sha256
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 
 MARKER = "DONE.json"
 PLAN = "PLAN.json"  # how many parts a stage is to have, for those who watch it
@@ -26,8 +26,8 @@ def digest_of(*parts: object) -> str:
 
 @cache
 def code_digest(*packages: str) -> str:
-    """Names the source code of top-level packages or single modules ("palm_models", "tasks/draw/shards.py")."""
-    root = Path(__file__).resolve().parent.parent
+    """Names the source code of packages or single modules ("palm_models", "tasks/draw/shards.py")."""
+    root = Path(__file__).resolve().parents[2]
     names = sorted(p for package in packages for p in ((root / package).rglob("*.py") or [root / package]))
     names += [root / p for p in packages if p.endswith(".py")]
     return digest_of([(str(p.relative_to(root)), hashlib.sha256(p.read_bytes()).hexdigest()) for p in names])

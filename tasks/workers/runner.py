@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
-from manifests.recipe.recipe import Recipe
+from manifests.recipe import Recipe
 from tasks.work.stage import code_digest
 from tasks.workers.parallel import available_cores, in_order
 

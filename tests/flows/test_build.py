@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from manifests.recipe.recipe import load
+from manifests.recipe import load
 from manifests.tools.verify import verify
 from palm_models.hand.identity import Identity, make_identity
 from tasks import stages

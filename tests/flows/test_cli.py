@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
-from manifests.recipe.recipe import leaves
+from manifests.recipe import leaves
 
 
 def run(*arguments):

@@ -20,7 +20,7 @@ from manifests.tools.verify import verify
 from tests.helpers.hands import drawn_hand
 from tests.helpers.kaggle_server import Kaggle
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WATCH = ["--watch", "--watch-interval", "1"]
 SECRETS = {"KAGGLE_KEY": "planted-kaggle-key", "AWS_SECRET_ACCESS_KEY": "planted-s3-key"}
 LISTEN = {

@@ -9,8 +9,8 @@ from flows.build_dataset import _build
 from manifests.publish.publish import latest, versions
 from manifests.publish.retention import retain
 from manifests.read.open import version_folder
+from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import load
 from manifests.tools.verify import verify
 from tasks import stages
 from tasks.versions.nightly import tonight

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from flows.build_dataset import build_dataset
 from flows.parameters import Changes, assignments
 from flows.train_generator import train_generator
-from manifests.recipe.recipe import leaves, parse
+from manifests.recipe import leaves, parse
 
 SOME = {
     "seed": 7,

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from manifests.contract.images import SUFFIX, encode
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import Version, publish
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 from manifests.recipe.sections import Splits
 from manifests.recipe.split import split_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.read.open import Dataset, open_dataset
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 from tasks import stages
 from tasks.judge.rounds import judge
 from tasks.versions.publish import publish_dataset

@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks.columns import columns_table, with_table
 from tests.helpers.small import build
 
-PAGE = Path(__file__).parent.parent / "docs" / "manifest.md"
+PAGE = Path(__file__).parents[2] / "docs" / "manifest.md"
 
 
 def documented():

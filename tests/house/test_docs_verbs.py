@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from flows.cli.main import main
 from tests.helpers.small import build
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def snippets(page):

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     """Eight subjects of the renderer, small, three in each split but the last."""
-    from manifests.recipe.recipe import parse
+    from manifests.recipe import parse
     from palm_models.engines.renderer import RendererEngine
     from tasks.draw.plan import PlannedIdentity
     from tasks.draw.samples import draw_identity, row_of

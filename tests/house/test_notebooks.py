@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 from prefect.settings import PREFECT_API_URL
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 TINY = {
     "train": {
         "SOURCE": ["source.kind=renderer", "source.identities=2", "source.captures=1"],

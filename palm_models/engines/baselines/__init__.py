@@ -1,0 +1,1 @@
+"""The two baselines of the hackathon that this grew from."""

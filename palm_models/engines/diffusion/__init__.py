@@ -1,0 +1,1 @@
+"""The diffusion engine: rendered pictures drawn anew as real skin."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palm_models.engines.base import Drawing
-from palm_models.engines.checkpoint import load_checkpoint
 from palm_models.engines.diffusion.condition import Condition, condition, ground, to_detail, to_picture
 from palm_models.engines.diffusion.network import pack, without_lines
 from palm_models.engines.diffusion.sampler import Denoise, guided, multistep, released, time_steps
+from palm_models.engines.diffusion.weights import load_checkpoint
 from palm_models.engines.renderer import covered, scene
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import View

@@ -1,0 +1,1 @@
+"""Sources: where photographs come from, one module a kind."""

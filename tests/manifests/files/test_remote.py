@@ -13,8 +13,8 @@ from manifests.publish.mirror import mirror, newest
 from manifests.publish.retention import retain_remote
 from manifests.read.dataset import PalmDataset
 from manifests.read.open import open_dataset
+from manifests.recipe import load, parse
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import load, parse
 from manifests.tools.verify import verify
 from tasks.photographs.sources.found import SourceError
 from tasks.photographs.sources.source import SourceSpec, find

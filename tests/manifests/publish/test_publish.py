@@ -15,7 +15,7 @@ from manifests.read.open import DatasetError, open_dataset
 from manifests.tools.verify import verify
 from tests.helpers.fake_shards import make_shards, publish_shards
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def names(folder: Path) -> set[str]:

@@ -164,7 +164,7 @@ print(int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) // 102
 
 def peak_mib(folder: Path) -> int:
     """Peak memory in MiB of a process that publishes the shards of `folder`."""
-    arguments = [sys.executable, "-c", MEASURE, str(Path(__file__).parent.parent), str(folder)]
+    arguments = [sys.executable, "-c", MEASURE, str(Path(__file__).parents[3]), str(folder)]
     return int(subprocess.run(arguments, check=True, capture_output=True, text=True, env=os.environ).stdout)
 
 

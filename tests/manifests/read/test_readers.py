@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.helpers.fake_shards import make_shards, publish_shards
 
-HUGGING_FACE = Path(__file__).parent.parent / ".venv-hf" / "bin" / "python"
+HUGGING_FACE = Path(__file__).parents[3] / ".venv-hf" / "bin" / "python"
 
 
 @pytest.fixture(scope="module")

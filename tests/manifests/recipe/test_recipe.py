@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from manifests.recipe import leaves, load, parse
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import leaves, load, parse
 from manifests.recipe.split import split_of
 from manifests.recipe.table import with_table
 
-SHIPPED = sorted(Path(__file__).parent.parent.glob("datasets/*.toml"))
+SHIPPED = sorted(Path(__file__).parents[3].glob("datasets/*.toml"))
 
 
 def mistakes(data: dict, *overrides: str) -> str:
@@ -214,10 +214,10 @@ def test_a_split_without_a_share_stays_empty() -> None:
 
 
 def test_the_table_of_options_is_current() -> None:
-    readme = Path(__file__).parent.parent / "datasets" / "README.md"
+    readme = Path(__file__).parents[3] / "datasets" / "README.md"
     text = readme.read_text()
     assert with_table(text) == text, f"run: python -m manifests.recipe.table {readme}"
 
 
 def test_datasets_holds_no_python() -> None:
-    assert not list((Path(__file__).parent.parent / "datasets").rglob("*.py"))
+    assert not list((Path(__file__).parents[3] / "datasets").rglob("*.py"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flows.cli.main import main
 from manifests.read.open import open_dataset
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 from manifests.tools.diff import diff
 from tests.helpers.fake_shards import make_shards, publish_shards, row, write_shard
 

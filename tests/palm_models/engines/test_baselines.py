@@ -11,17 +11,18 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from manifests.recipe import load
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.recipe import load
 from palm_models.engines.baselines.common import typical_landmarks
 from palm_models.engines.baselines.ddpm import build, renoise, sample
 from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, lattice, to_picture
 from palm_models.engines.baselines.tps import bend, spline
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.engines.baselines.wgan_engine import WganEngine, angle_between, individual, nearby
-from palm_models.engines.checkpoint import CheckpointError, load_checkpoint
+from palm_models.engines.checkpoint import CheckpointError
 from palm_models.engines.diffusion.engine import DiffusionEngine
+from palm_models.engines.diffusion.weights import load_checkpoint
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks.train.batches import read_palms
@@ -29,7 +30,7 @@ from tasks.train.diffusion import ddpm_tps as ddpm_training
 from tasks.train.diffusion import wgan_gp as wgan_training
 from tests.helpers.aligned_palms import aligned_palms
 
-PUBLISHED = tomllib.loads((Path(__file__).parent.parent / "bench" / "published.toml").read_text())
+PUBLISHED = tomllib.loads((Path(__file__).parents[3] / "bench" / "published.toml").read_text())
 BOTH = {"view": "palm", "hands": ("left", "right"), "seed": 3}
 TINY_WGAN = Wgan(size=16, latent=6, width=2, batch=4, epochs=2, save_epochs=1)
 TINY_DDPM = Ddpm(
@@ -202,8 +203,8 @@ def test_checkpoints_of_other_engines_are_named(wgan, ddpm):
     with pytest.raises(CheckpointError, match="wgan-gp, not diffusion"):
         DiffusionEngine(wgan)
     with pytest.raises(CheckpointError, match="diffusion, not wgan-gp"):
-        WganEngine.load(Path(__file__).parent.parent / "palm_models" / "weights")
-    assert load_checkpoint(Path(__file__).parent.parent / "palm_models" / "weights").digest
+        WganEngine.load(Path(__file__).parents[3] / "palm_models" / "weights")
+    assert load_checkpoint(Path(__file__).parents[3] / "palm_models" / "weights").digest
 
 
 def test_captures_lie_near_their_individual_and_on_its_sphere():

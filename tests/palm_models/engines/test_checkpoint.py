@@ -11,11 +11,10 @@ from palm_models.engines.checkpoint import (
     CONFIG,
     WEIGHTS,
     CheckpointError,
-    load_checkpoint,
-    save_checkpoint,
     write_bytes,
 )
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec
+from palm_models.engines.diffusion.weights import load_checkpoint, save_checkpoint
 
 SPEC = NetworkSpec(size=16, dim=8, mults=(1, 2), heads=1)
 SCALES = {"palm": (0.1, 0.02, 0.01), "hand": (0.3, 0.1, 0.02)}

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from palm_models.engines.checkpoint import CheckpointError, checkpoint_digest, save_checkpoint
+from palm_models.engines.checkpoint import CheckpointError, checkpoint_digest
 from palm_models.engines.diffusion.engine import DiffusionEngine, capture_noise, identity_noise
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
+from palm_models.engines.diffusion.weights import save_checkpoint
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.frame import View
@@ -131,7 +132,7 @@ def test_checkpoint_names_the_weights(engine: DiffusionEngine, folder: Path, tmp
 
 
 def test_shipped_weights_load_and_their_card_names_them() -> None:
-    weights = Path(__file__).parent.parent / "palm_models" / "weights"
+    weights = Path(__file__).parents[3] / "palm_models" / "weights"
     engine = DiffusionEngine(weights, steps=1)
     assert engine.checkpoint in (weights / "MODEL_CARD.md").read_text()
     assert (weights / "model.safetensors").stat().st_size <= 16 << 20

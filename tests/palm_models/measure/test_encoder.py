@@ -111,7 +111,7 @@ def test_bad_training_sets_are_refused() -> None:
 
 
 def test_shipped_weights_are_small_and_tell_two_hands_apart() -> None:
-    folder = Path(__file__).parents[1] / "palm_models" / "weights"
+    folder = Path(__file__).parents[3] / "palm_models" / "weights"
     assert (folder / WEIGHTS).stat().st_size < 8_000_000
     encoder = Encoder.load(folder)
     engine, vectors = RendererEngine(), []

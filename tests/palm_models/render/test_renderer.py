@@ -48,7 +48,8 @@ def test_result_does_not_depend_on_company_or_order() -> None:
 def test_another_process_draws_the_same_bytes() -> None:
     code = (
         "from hashlib import sha256; from palm_models.hand.identity import make_identity;"
-        "from palm_models.hand.capture import make_capture; from palm_models.engines.renderer import RendererEngine;"
+        "from palm_models.hand.capture import make_capture;"
+        "from palm_models.engines.renderer import RendererEngine;"
         "i, c = make_identity(1, 4, 'left'), make_capture(1, 4, 'left', 1);"
         "d = RendererEngine().draw(i, [c], 'palm', 128)[0];"
         "print(sha256(d.image.tobytes() + d.landmarks.tobytes()).hexdigest())"

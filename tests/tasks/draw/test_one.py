@@ -11,7 +11,7 @@ from PIL import Image
 from flows.cli.main import main
 from manifests.contract.images import decode, encode, is_marked
 from manifests.contract.schema import COLUMNS
-from manifests.recipe.recipe import load
+from manifests.recipe import load
 from palm_models.hand.identity import Identity
 from tasks import stages
 

@@ -11,7 +11,7 @@ import pytest
 from bench.photographs import faults as alterations
 from manifests.contract.images import encode
 from manifests.read.open import open_dataset
-from manifests.recipe.recipe import load
+from manifests.recipe import load
 from manifests.tools.verify import verify
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.recipe.recipe import load
+from manifests.recipe import load
 from palm_models.measure.quality import BOUNDS, Limit
+from palm_models.shipped import WEIGHTS
 from tasks.judge.decide import Candidate, Rules, decide
 from tasks.judge.thresholds import GateError, Thresholds, thresholds
-from tasks.versions.unchanged import WEIGHTS
 
 LIMITS = tuple(
     Limit(name, *((0.1, 0.5) if side == "low" else (0.9, 0.5)), reason) for name, side, reason in BOUNDS

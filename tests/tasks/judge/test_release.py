@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flows.cli.options import friendly_errors
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 from tasks.judge.decide import Candidate, Fault, Verdict
 from tasks.judge.release import ReleaseError, breaches_of
 

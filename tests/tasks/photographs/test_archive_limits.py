@@ -199,7 +199,8 @@ def test_a_chain_of_headers_stops_and_what_came_before_is_kept(kind: bytes, tmp_
 def in_two_gib(path: Path, tmp_path: Path) -> dict[str, str]:
     """Reasons given by a process that may take 2 GiB of memory."""
     code = (
-        "import json, resource, sys; from pathlib import Path; from tasks.photographs.sources.archive import members; "
+        "import json, resource, sys; from pathlib import Path; "
+        "from tasks.photographs.sources.archive import members; "
         "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); "
         "print(json.dumps({f.name: f.reason for f in members(Path(sys.argv[1]), Path(sys.argv[2]))}))"
     )

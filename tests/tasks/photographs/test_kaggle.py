@@ -21,7 +21,7 @@ from tests.helpers.kaggle_server import API, Kaggle
 
 HANDLE = "palms/human-palm-images/versions/3"
 SECRETS = ("secret-key", "secret-user", "signed-secret")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CLIENT = """
 import json, logging, os, sys, traceback
 logging.basicConfig(level=logging.DEBUG)

@@ -12,10 +12,10 @@ from manifests.read.open import open_dataset
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
+from palm_models.shipped import WEIGHTS
 from tasks.report.balance import skin_band
 from tasks.report.measure import measure
 from tasks.report.sampled import sample
-from tasks.versions.unchanged import WEIGHTS
 from tests.helpers.fake_shards import HANDS, publish_shards, row, write_shard
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from manifests.contract.images import encode
-from manifests.recipe.recipe import parse
+from manifests.recipe import parse
 from tasks.report.accounting import Step, count_aligned, count_images, count_photos
 from tasks.report.report import FIRST_ROWS, private_copy, score_rows, write_pictures_and_report
 from tasks.report.sheets import Block, Row, draw_sheet

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from palm_models.engines.checkpoint import load_checkpoint
+from palm_models.engines.diffusion.weights import load_checkpoint
 from tasks.train.diffusion import train
 from tasks.train.launch import LaunchError, launch
 from tests.tasks.train.test_train import TINY, aligned

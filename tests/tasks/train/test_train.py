@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from palm_models.engines.checkpoint import CheckpointError, load_checkpoint
+from palm_models.engines.checkpoint import CheckpointError
 from palm_models.engines.diffusion.network import pack
 from palm_models.engines.diffusion.pairs import Photo, make_pair, place, read_photos, recolour
+from palm_models.engines.diffusion.weights import load_checkpoint
 from tasks.train.diffusion import TrainSettings, learning_rate, train
 
 TINY = TrainSettings(

@@ -7,7 +7,7 @@ import os
 from click.testing import CliRunner
 
 from flows.cli.main import main
-from manifests.recipe.recipe import load
+from manifests.recipe import load
 from tasks.draw.shards import generate
 from tasks.versions.status import status
 from tasks.work.lock import lock

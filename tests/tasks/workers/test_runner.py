@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from manifests.recipe.recipe import load, parse
+from manifests.recipe import load, parse
 from tasks import stages
 from tasks.draw.plan import generation_digest
 from tasks.workers.runner import RunnerError, Workers, run

@@ -1,4 +1,4 @@
-"""Rows of docs/: captures of 8 identities, and one row a control; usage: python -m bench.engines.pictures [OUT]."""
+"""Rows of docs/: captures of 8 identities, and one row a control: python -m bench.palms.pictures [OUT]."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Identities differ and keep their creases inside the palm; usage: python -m bench.engines.distinct [N]."""
+"""Identities differ and keep their creases inside the palm; usage: python -m bench.palms.distinct [N]."""
 
 import sys
 

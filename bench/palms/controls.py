@@ -1,6 +1,6 @@
 """Whether controls hold in the pictures: skin tone, scars, rings and handedness, for both engines.
 
-Run: python -m bench.engines.controls [--identities 20]
+Run: python -m bench.palms.controls [--identities 20]
 """
 
 import argparse
@@ -20,7 +20,7 @@ from palm_models.hand.identity import HANDS, Identity, make_identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
-from tasks.versions.unchanged import WEIGHTS
+from palm_models.shipped import WEIGHTS
 
 TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, degrees
 # One white light on the whole palm, and a camera that changes no colours.

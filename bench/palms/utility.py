@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from bench.engines import creases
+from bench.palms import creases
 from bench.photographs import realsets
 from manifests.contract.images import decode
 from manifests.read.open import open_dataset

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.engines.utility import published
+from bench.palms.utility import published
 from bench.photographs.holdout import Pictures, held_out, real_palms
 from palm_models.engines.diffusion.extractor import crease_map
 

@@ -1,0 +1,5 @@
+"""Where the shipped weights lie, with their model cards and what the gates were calibrated to."""
+
+from pathlib import Path
+
+WEIGHTS = Path(__file__).parent / "weights"
