@@ -167,8 +167,9 @@ def written(
     chosen = SIZES[sizes]
     steps = ", ".join(f"{name} {told['steps']} steps" for name, told in learned.items())
     lines = [
-        f"Made by `bench.engines.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
-        f"torch {torch.__version__}; {took / 60:.0f} minutes. {chosen.identities} identities × {chosen.captures} "
+        f"Made by `bench.engines.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, "
+        f"{platform.machine()}, torch {torch.__version__}; {took / 60:.0f} minutes. "
+        f"{chosen.identities} identities × {chosen.captures} "
         f"captures, view palm, 128 px. The baselines learned at {chosen.wgan.size} and {chosen.ddpm.size} px "
         f"here, with faster rates than the published ({steps}); seconds are CPU seconds of one thread.",
         "",

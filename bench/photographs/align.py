@@ -2,7 +2,7 @@
 
 python bench/photographs/align.py repeat PHOTOS [--photos 40 --variants 4]
 python bench/photographs/align.py drawn . [--photos 40 --size 384]
-python bench/photographs/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--side: of photographs)
+python bench/photographs/align.py speed PHOTOS [--photos 100 --size 128 --side 3072]   (--side: theirs)
 """
 
 import argparse

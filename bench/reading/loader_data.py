@@ -1,7 +1,7 @@
 """Pictures for bench.reading.loaders: a version of 20,000 images, stored as each library has it.
 
 Once: python -m bench.reading.loader_data DIR (needs `uv pip install --group bench`). 2,000 palms of the
-renderer at 128 px, their bytes repeated under the ids of 20,000 images of 2,500 identities: reading cannot tell.
+renderer at 128 px, their bytes repeated under the ids of 20,000 images of 2,500 identities.
 """
 
 import subprocess

@@ -10,7 +10,7 @@ from prefect.events import emit_event
 from manifests.files.layout import MANIFEST, REPORT
 from manifests.read.open import open_dataset
 from manifests.recipe import Recipe
-from tasks.report.accounting import Step, accounting, count_images
+from tasks.report.accounting import Step, count_images
 from tasks.report.report import accounting, score_rows
 from tasks.stages import Done
 from tasks.work.logs import log

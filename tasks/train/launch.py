@@ -23,7 +23,7 @@ class LaunchError(RuntimeError):
 def launch(
     aligned: Path, out: Path, *, settings: TrainSettings, progress: Progress | None = None
 ) -> TrainReport:
-    """`tasks.train.diffusion.train` on `settings.devices` processes: GPUs where there are enough, else the CPU.
+    """`tasks.train.diffusion.train` on `settings.devices` processes: GPUs if there are enough, else the CPU.
 
     They end with this process. Raises LaunchError when one of them fails.
     """

@@ -1,4 +1,4 @@
-"""Weights of the diffusion engine: a checkpoint folder read and written, with the detail scale of each view."""
+"""Weights of the diffusion engine: a checkpoint folder read and written, with each view's detail scale."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

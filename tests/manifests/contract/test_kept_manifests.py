@@ -11,7 +11,7 @@ from manifests.read.open import open_dataset
 from manifests.tools.select import select
 from manifests.tools.verify import verify
 
-KEPT = sorted((Path(__file__).parent / "manifests").iterdir())
+KEPT = sorted((Path(__file__).parents[2] / "kept").iterdir())
 
 
 @pytest.mark.parametrize("version", KEPT, ids=lambda p: p.name)

@@ -25,9 +25,9 @@ from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.engines.diffusion.weights import load_checkpoint
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
+from tasks.train import ddpm_tps as ddpm_training
+from tasks.train import wgan_gp as wgan_training
 from tasks.train.batches import read_palms
-from tasks.train.diffusion import ddpm_tps as ddpm_training
-from tasks.train.diffusion import wgan_gp as wgan_training
 from tests.helpers.aligned_palms import aligned_palms
 
 PUBLISHED = tomllib.loads((Path(__file__).parents[3] / "bench" / "published.toml").read_text())
