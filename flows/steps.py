@@ -7,7 +7,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.progress import progress
-from flows.server import errors  # noqa: F401  (expected errors reach the log without their traceback)
 from manifests.recipe import Recipe
 from tasks import stages
 from tasks.judge import rounds as judging

@@ -18,9 +18,10 @@ from bench.palms.utility import MARGIN, cut, eer, examine, scores
 from bench.photographs import realsets
 from bench.photographs.holdout import held_out, real_palms
 from manifests.recipe.baselines import Ddpm, Wgan
-from palm_models.engines.base import Engine
+from manifests.words import HANDS
+from palm_models.engines.base import Drawer
 from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import HANDS, make_identity
+from palm_models.hand.identity import make_identity
 from palm_models.measure import realism
 from palm_models.measure.diversity import vendi
 from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
@@ -91,7 +92,7 @@ def learn(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
     return train_ddpm(table, out, options=sizes.ddpm, device=given.device, **VIEW)
 
 
-def engine(name: str, sizes: Sizes, given: Given) -> Engine:
+def engine(name: str, sizes: Sizes, given: Given) -> Drawer:
     """The engine of a row."""
     if name == "renderer":
         from palm_models.engines.renderer import RendererEngine

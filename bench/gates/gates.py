@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from bench.photographs.faults import altered
 from manifests.contract.images import decode
 from manifests.recipe import Recipe, parse
-from manifests.recipe.sections import View
-from palm_models.engines.base import Drawing, Engine
+from manifests.words import VIEWS, View
+from palm_models.engines.base import Drawer, Drawing
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import make_identity
@@ -35,7 +35,7 @@ from tasks.draw.plan import make_engine, planned_identity
 from tasks.judge import score as judge_scores
 from tasks.judge.gallery import VARIANTS, variants
 from tasks.judge.score import embed, references, unit
-from tasks.judge.thresholds import CALIBRATION, VIEWS
+from tasks.judge.thresholds import CALIBRATION
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
 FIRST = 40_000  # identities from here on: none took part in training the encoder
@@ -109,7 +109,7 @@ def clean(view: View, count: int) -> Iterator[Shown]:
             yield from ((name, index - FIRST, d) for d in draw(engine, index, captures, view))
 
 
-def draw(engine: Engine, index: int, captures: int, view: View) -> list[Drawing]:
+def draw(engine: Drawer, index: int, captures: int, view: View) -> list[Drawing]:
     """The first captures of one identity, 128 px."""
     planned = planned_identity(recipe(), index)
     shots = [make_capture(0, planned.subject, planned.hand, c) for c in range(captures)]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.engines.base import Drawing, Engine
+from manifests.words import HANDS, View
+from palm_models.engines.base import Drawer, Drawing
 from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import View, palm_width
-from palm_models.hand.identity import HANDS, Identity, make_identity
+from palm_models.hand.frame import palm_width
+from palm_models.hand.identity import Identity, make_identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
@@ -34,7 +35,7 @@ SEED, SEEN = 21, 8  # grey levels by which a pixel must change to be seen
 
 
 def drawn(
-    engine: Engine, identity: Identity, view: View, controls: Mapping[str, Any], capture: int = 0
+    engine: Drawer, identity: Identity, view: View, controls: Mapping[str, Any], capture: int = 0
 ) -> Drawing:
     """One picture, 128 px."""
     shot = make_capture(SEED, identity.subject, identity.hand, capture, controls)
@@ -52,7 +53,7 @@ def lab(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     return linear_to_lab(np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4))
 
 
-def skin(engine: Engine, count: int) -> str:
+def skin(engine: Drawer, count: int) -> str:
     """Colour difference to the tone asked for (CIE 1976), and the order of the tones under any light."""
     apart, ordered = [], []
     for tone in TONES:
@@ -73,7 +74,7 @@ def skin(engine: Engine, count: int) -> str:
     )
 
 
-def scars(engine: Engine, count: int) -> str:
+def scars(engine: Drawer, count: int) -> str:
     """Share of scars that change their place in the picture."""
     seen = []
     for identity in identities(count, scars=1, moles=0):
@@ -85,7 +86,7 @@ def scars(engine: Engine, count: int) -> str:
     return f"scars: {sum(seen)} of {count} recorded and seen"
 
 
-def rings(engine: Engine, count: int) -> str:
+def rings(engine: Drawer, count: int) -> str:
     """Share of rings that are seen on the finger that wears them."""
     seen = []
     for identity in identities(count):
@@ -100,7 +101,7 @@ def rings(engine: Engine, count: int) -> str:
     return f"rings: {sum(seen)} of {count} seen in place"
 
 
-def hands(engine: Engine, count: int) -> str:
+def hands(engine: Drawer, count: int) -> str:
     """Handedness as MediaPipe's network reads it, where it finds the hand itself, not clutter."""
     finder, named, found = HandFinder(hand_model()), 0, 0
     for identity in identities(count):

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from manifests.words import Hand
 from palm_models.engines.diffusion.extractor import crease_map
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 
 SIZE, RIM, SMOOTH = 128, 8, 2.0  # px; the first rows show the finger valleys; sd of the comparison's blur

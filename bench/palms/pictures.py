@@ -7,12 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from palm_models.engines.base import Engine
+from manifests.words import HANDS, View
+from palm_models.engines.base import Drawer
 from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import View
-from palm_models.hand.identity import HANDS, make_identity
+from palm_models.hand.identity import make_identity
 
 SEED = 2
 WEIGHTS = Path("palm_models/weights")
@@ -32,7 +32,7 @@ ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
 }  # fmt: skip
 
 
-def identities(engine: Engine, view: View, size: int, captures: int = 8) -> np.ndarray:
+def identities(engine: Drawer, view: View, size: int, captures: int = 8) -> np.ndarray:
     """One row of captures for each of 8 identities."""
     rows = []
     for subject in range(8):

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from bench.photographs.holdout import Pictures, held_out, real_palms
-from palm_models.engines.base import Engine
+from manifests.words import Hand
+from palm_models.engines.base import Drawer
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 from palm_models.measure import realism
 
@@ -25,7 +25,7 @@ PEOPLE: Mapping[str, Any] = {"skin_tone": {"mean": -5.0, "sd": 14.0}}
 
 
 def drawn(
-    engine: Engine, count: int, seed: int, people: Mapping[str, Any], captures: Mapping[str, Any]
+    engine: Drawer, count: int, seed: int, people: Mapping[str, Any], captures: Mapping[str, Any]
 ) -> Pictures:
     """`count` palms of as many identities."""
     pictures = []
@@ -64,7 +64,7 @@ def report(asked: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     real, _ = real_palms(asked.aligned, held_out(asked.photographs))
     people, captures = ({}, {}) if asked.default_captures else (PEOPLE, STUDIO)
-    engines: dict[str, Engine] = {"renderer": RendererEngine()}
+    engines: dict[str, Drawer] = {"renderer": RendererEngine()}
     for start in asked.start:
         engines[f"diffusion {start}"] = DiffusionEngine(asked.checkpoint, asked.steps, start)
     rows = [real[:10]]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from palm_models.hand.frame import View
+from manifests.words import View
 
 RUN = 10  # consecutive numbers kept together: neighbours are often two hands of one person
 Pictures = NDArray[np.uint8]

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from flows.server.errors import is_expected
 from manifests.recipe import leaves, load
+from manifests.words import PalmforgeError
 
 Verb = Callable[..., None]
 
@@ -55,7 +55,7 @@ def friendly_errors(code: int = 1) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_expected(error):
+        if not isinstance(error, PalmforgeError):
             raise
         click.echo(f"error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", code))

@@ -8,13 +8,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from manifests.words import PalmforgeError
+
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "palmforge"
 API = "http://127.0.0.1:4200/api"
 START_SECONDS = 180  # a loaded machine needs far more than Prefect's own 20 s
 
 
-class DeployError(RuntimeError):
+class DeployError(PalmforgeError):
     """The server or a registration failed; the message says where the log is."""
 
 

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from manifests.words import PalmforgeError
+
 SCHEMA_VERSION = 1  # rises when a column goes or changes its meaning, not when one is added
 METADATA_KEY = b"palmforge"  # Parquet key-value metadata: schema version, version, content, recipe digest
 PARAMETER_PREFIXES = ("identity_", "capture_")
 IDENTITY_ONLY = ("identity_parameters",)  # long; kept once an identity, in identities.parquet alone
 
 
-class SchemaError(ValueError):
+class SchemaError(PalmforgeError):
     """A table that is not what the contract says; the message names the file and the column."""
 
 

@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from manifests.words import PalmforgeError
+
 LATEST = "LATEST"
 MANIFEST = "manifest.parquet"
 IDENTITIES = "identities.parquet"
@@ -32,7 +34,7 @@ SPLITS = ("train", "validation", "test")
 SHARD_NAME = re.compile(r"^data/(train|validation|test)-(\d{5})-of-(\d{5})\.parquet$")
 
 
-class PublishError(RuntimeError):
+class PublishError(PalmforgeError):
     """A file or folder could not be written or published; the message names it and says what to do."""
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union, cast
 
+from manifests.words import PalmforgeError
+
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
@@ -21,7 +23,7 @@ BLOCK = 1 << 20  # bytes read ahead in Parquet files
 LONGEST_WAIT = 30.0  # seconds between two of them
 
 
-class RemoteError(RuntimeError):
+class RemoteError(PalmforgeError):
     """A remote file or folder that cannot be used; the message names it and says what to do."""
 
 

@@ -21,6 +21,7 @@ from manifests.contract.schema import (
 )
 from manifests.files.layout import SPLITS
 from manifests.publish.parts import Part, ahead, batches, part_of
+from manifests.words import PalmforgeError
 
 GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
 GROUP_BYTES = 64 << 20  # a row group of large images is cut here
@@ -29,7 +30,7 @@ FILE_BYTES = 256 << 20  # a data file is about this large at most
 FILES_PER_SPLIT = 8  # at least so many when there is a row group for each: loader workers share files out
 
 
-class ShardError(RuntimeError):
+class ShardError(PalmforgeError):
     """A shard that cannot be published; the message names the file and what to do."""
 
 

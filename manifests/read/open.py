@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 from manifests.contract.schema import IMAGE_COLUMN, SchemaError, read_metadata
 from manifests.files.layout import IDENTITIES, LATEST, MANIFEST, VIEW
 from manifests.files.remote import Location, location, parquet_source
+from manifests.words import PalmforgeError
 
 KEPT_OPEN = 3  # shards: rows in label order go to and fro between the files of the three splits
 
 
-class DatasetError(RuntimeError):
+class DatasetError(PalmforgeError):
     """A folder that is no readable dataset; the message names it and says what to do."""
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from manifests.words import PalmforgeError
 
-class RecipeError(ValueError):
+
+class RecipeError(PalmforgeError):
     """A recipe that cannot be used; the message lists every wrong key and what would be right."""
 
 

@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from manifests.files.remote import without_keys
+from manifests.words import Hand, View
 
-View = Literal["palm", "hand"]
 Gate = Literal["quality", "hand", "identity", "twins", "leakage", "duplicates"]
-Hand = Literal["left", "right"]
 ENGINE_EXECUTION = ("runner", "workers", "dask_address")  # who draws: changes no picture
 KAGGLE_HANDLE = r"^$|^[\w-]+/[\w-]+/versions/[1-9]\d*$"
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from manifests.words import PalmforgeError
 
-class QueryError(ValueError):
+
+class QueryError(PalmforgeError):
     """A query that cannot be answered; the message says what is wrong with it."""
 
 

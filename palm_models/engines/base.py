@@ -1,4 +1,4 @@
-"""Engine: what turns identities and captures into pictures, whatever draws them."""
+"""Drawer: what turns identities and captures into pictures, with its weights loaded."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
 
 PARAMETERS = {  # columns of engines that know no traits and no circumstances
@@ -33,7 +33,7 @@ class Drawing:
     capture: Mapping[str, Any] | None = None  # what drew it instead of the capture's circumstances
 
 
-class Engine(Protocol):
+class Drawer(Protocol):
     """Draws captures of one identity; a result depends on identity, capture, view and size alone."""
 
     name: str

@@ -12,13 +12,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from manifests.words import PalmforgeError
+
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = 2 << 30  # bytes of a weights file that is still opened
 LARGEST_CONFIG = 1 << 20
 
 
-class CheckpointError(ValueError):
+class CheckpointError(PalmforgeError):
     """A checkpoint that cannot be used; the message names the file and what to do."""
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.engines.base import Drawing
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
 from palm_models.render.accessories import wear
 from palm_models.render.camera import photograph

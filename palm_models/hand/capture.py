@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from manifests.words import HANDS, Hand
 from palm_models.hand.controls import Value, draw
-from palm_models.hand.frame import Hand
 from palm_models.hand.priors import CAPTURE
 
 STAGE = 2  # first number of the spawn key of captures
-HANDS: tuple[Hand, Hand] = ("left", "right")
 CONTROLS: dict[str, str] = {name: prior.help for name, prior in CAPTURE.items()}
 
 

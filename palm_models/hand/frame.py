@@ -1,12 +1,9 @@
 """The canonical frames: where a hand's 21 landmarks put the views `palm` and `hand`."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-View = Literal["palm", "hand"]
-Hand = Literal["left", "right"]
+from manifests.words import View
 
 WRIST, THUMB_TIP, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP = 0, 4, 5, 9, 13, 17
 INDEX_PIP, MIDDLE_PIP, RING_PIP, PINKY_PIP = 6, 10, 14, 18

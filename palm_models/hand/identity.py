@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from manifests.words import HANDS, Hand
 from palm_models.hand.controls import Value, draw
 from palm_models.hand.creases import Crease, draw_creases
-from palm_models.hand.frame import Hand
 from palm_models.hand.marks import Mark, draw_marks
 from palm_models.hand.priors import IDENTITY
 
 STAGE = 1  # first number of the spawn key of identities
-HANDS: tuple[Hand, Hand] = ("left", "right")
 CONTROLS: dict[str, str] = {name: prior.help for name, prior in IDENTITY.items()}
 
 

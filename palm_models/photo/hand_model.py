@@ -11,6 +11,8 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from manifests.words import PalmforgeError
+
 REQUIREMENT = "mediapipe==0.10.21"  # the last release whose wheel carries the networks; Apache-2.0
 WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
 PLATFORM, PYTHON = "manylinux_2_28_x86_64", "3.11"  # of the pinned wheel; its networks run everywhere
@@ -29,7 +31,7 @@ MEMBERS = {  # name in the task file -> path in the wheel
 FETCH_SECONDS = 600
 
 
-class HandModelError(RuntimeError):
+class HandModelError(PalmforgeError):
     """There is no usable hand model; the message says what to do."""
 
 

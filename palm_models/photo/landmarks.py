@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.hand.frame import Hand, palm_width, transform
+from manifests.words import Hand
+from palm_models.hand.frame import palm_width, transform
 from palm_models.photo.hand_model import DETECTOR, LANDMARKS, LITE, members
 from palm_models.photo.hand_network import HandNetwork, Reading, looks_left
 from palm_models.photo.palm_detector import PalmDetector

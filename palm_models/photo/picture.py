@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from manifests.words import PalmforgeError
+
 MAX_PIXELS = 89_478_485  # decoded pixels at most: 256 MiB as RGB, Pillow's own limit
 MAX_JPEG_PIXELS = 2**29  # pixels a baseline JPEG may announce: it is decoded strip by strip at 1/2 to 1/8
 MAX_SCANS = 200  # of a progressive JPEG; encoders make about ten, a hostile one makes decoding take hours
@@ -50,7 +52,7 @@ class Picture:
         return float(self.rgb.shape[1] / self.full_width)
 
 
-class PictureError(ValueError):
+class PictureError(PalmforgeError):
     """A picture that cannot be used: `reason` is a short snake_case code, the message says what to do."""
 
     def __init__(self, reason: str, message: str) -> None:

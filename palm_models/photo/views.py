@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.hand.frame import View, frame_matrix
+from manifests.words import View
+from palm_models.hand.frame import frame_matrix
 from palm_models.photo.pyramid import Pyramid
 
 LEAST_SIDE = 16  # px: a smaller palm is enlarged to this side

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.hand.creases import Crease, profile, trace
 from palm_models.hand.flexion import flexion_creases
-from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
 from palm_models.hand.marks import Mark
 from palm_models.hand.skeleton import rest

@@ -8,8 +8,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import View, frame_matrix, transform
+from palm_models.hand.frame import frame_matrix, transform
 from palm_models.hand.identity import Identity
 from palm_models.hand.skeleton import Body, Skeleton, body, landmarks, pose, rest
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import PalmforgeError
+
 # A mirrored palm is another hand: these would turn left hands into right hands without their label.
 MIRRORS = frozenset({"HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry", "TimeReverse"})
 
 
-class AugmentError(ValueError):
+class AugmentError(PalmforgeError):
     """A transform of the recipe that does not exist, has a wrong parameter, or would mirror hands."""
 
 

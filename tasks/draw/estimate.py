@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from manifests.contract.images import encode
 from manifests.recipe import Recipe
 from manifests.recipe.baselines import BASELINES
-from palm_models.engines.base import Engine
+from palm_models.engines.base import Drawer
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks import stages
@@ -86,7 +86,7 @@ def estimate(recipe: Recipe) -> Estimate:
     return _probe(recipe, engine, extra)
 
 
-def _probe(recipe: Recipe, engine: Engine, extra: float) -> Estimate:
+def _probe(recipe: Recipe, engine: Drawer, extra: float) -> Estimate:
     first = planned_identity(recipe, 0)
     identity = make_identity(recipe.seed, first.subject, first.hand, recipe.identity)
     captures = [

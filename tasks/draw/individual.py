@@ -20,7 +20,7 @@ from manifests.contract.schema import manifest_schema, parameter_fields
 from manifests.files.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
 from manifests.recipe import Recipe
 from manifests.recipe.errors import RecipeError
-from palm_models.engines.base import Engine
+from palm_models.engines.base import Drawer
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import Identity, make_identity
 from tasks import stages
@@ -124,7 +124,7 @@ def _draw(one: Individual, checkpoint: Path | None, captures: range) -> Rows:
 
 
 @lru_cache(maxsize=1)
-def _engine(recipe: str, checkpoint: Path | None) -> Engine:
+def _engine(recipe: str, checkpoint: Path | None) -> Drawer:
     """The engine of this process: weights are read once."""
     return make_engine(Recipe.model_validate_json(recipe), checkpoint)
 

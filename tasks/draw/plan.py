@@ -10,14 +10,14 @@ from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.sections import ENGINE_EXECUTION
 from manifests.recipe.split import split_of
+from manifests.words import Hand
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 from tasks.draw.augment import Augmenter
 from tasks.work.stage import code_digest, digest_of
 
 if TYPE_CHECKING:
-    from palm_models.engines.base import Engine
+    from palm_models.engines.base import Drawer
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def check(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Engine":
+def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Drawer":
     """The engine of the recipe, weights loaded; `checkpoint` is the folder of a trained one."""
     if recipe.engine.name == "renderer":
         from palm_models.engines.renderer import RendererEngine

@@ -15,6 +15,7 @@ from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Dataset
 from manifests.recipe import load, parse
+from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import CONTROLS, Capture, make_capture
 from palm_models.hand.identity import Identity, make_identity
@@ -24,13 +25,13 @@ from tasks.draw.plan import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
 
 if TYPE_CHECKING:
-    from palm_models.engines.base import Engine
+    from palm_models.engines.base import Drawer
 
 TRAITS = "creases"  # is in an identity's parameters unless its engine knows no traits
 SECTIONS = {"wgan-gp": "wgan", "ddpm-tps": "ddpm"}  # where a recipe has the options of a baseline
 
 
-class RegenerateError(ValueError):
+class RegenerateError(PalmforgeError):
     """An image that cannot be drawn again; the message names it and says what is missing."""
 
 
@@ -139,7 +140,7 @@ def _folders(dataset: Dataset, weights: Sequence[Path]) -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=4)
-def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Engine":
+def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Drawer":
     """The engine with the recorded options and weights, loaded once."""
     told = json.loads(settings)
     own = {SECTIONS[name]: told["baseline"][0]} if told.get("baseline") else {}

@@ -11,9 +11,9 @@ import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
 from manifests.recipe import Recipe
-from palm_models.engines.base import Drawing, Engine
+from manifests.words import View
+from palm_models.engines.base import Drawer, Drawing
 from palm_models.hand.capture import Capture, make_capture
-from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity, make_identity
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import PlannedIdentity, baseline_section, engine_options
@@ -43,7 +43,7 @@ class Sample:
 
 def draw_identity(
     recipe: Recipe,
-    engine: Engine,
+    engine: Drawer,
     planned: PlannedIdentity,
     numbers: Sequence[int],
     augmenter: Augmenter | None,
@@ -88,7 +88,7 @@ def _augmented(sample: Sample, copy: int, augmenter: Augmenter | None) -> Sample
     return replace(sample, drawing=drawing, augmentation=applied, copy=copy)
 
 
-def row_of(recipe: Recipe, engine: Engine, sample: Sample) -> dict[str, Any]:
+def row_of(recipe: Recipe, engine: Drawer, sample: Sample) -> dict[str, Any]:
     """The sample as a row: manifest columns, the file's bytes, and the parameters as flat columns."""
     p, image, drawing = sample.planned, sample.drawing.image, sample.drawing
     circumstances = sample.capture.scalars() if drawing.capture is None else drawing.capture

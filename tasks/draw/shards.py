@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors, fsync_file
 from manifests.recipe import Recipe
-from palm_models.engines.base import Engine
+from palm_models.engines.base import Drawer
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import PlannedShard, generation_digest, make_engine, shards
 from tasks.draw.samples import draw_identity, row_of
@@ -71,11 +71,11 @@ def _lost(shard: PlannedShard) -> tuple[str, bool]:
     return shard.name, False
 
 
-def _set_up(recipe: Recipe, checkpoint: Path | None) -> tuple[Recipe, Engine]:
+def _set_up(recipe: Recipe, checkpoint: Path | None) -> tuple[Recipe, Drawer]:
     return recipe, make_engine(recipe, checkpoint)
 
 
-def _draw_in_worker(folder: Path, state: tuple[Recipe, Engine], shard: PlannedShard) -> tuple[str, bool]:
+def _draw_in_worker(folder: Path, state: tuple[Recipe, Drawer], shard: PlannedShard) -> tuple[str, bool]:
     stage = Stage(folder / shard.name)
     if not stage.is_done():  # Dask asks again for what a dead worker had finished
         stage.path.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def _draw_in_worker(folder: Path, state: tuple[Recipe, Engine], shard: PlannedSh
     return shard.name, True
 
 
-def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage) -> None:
+def draw_shard(recipe: Recipe, engine: Drawer, shard: PlannedShard, stage: Stage) -> None:
     """Draw one shard into `stage`: the Parquet file first, its marker last."""
     file = stage.path / "shard.parquet"
     partial_file = file.with_suffix(f".{os.getpid()}.partial")
@@ -100,7 +100,7 @@ def draw_shard(recipe: Recipe, engine: Engine, shard: PlannedShard, stage: Stage
         stage.finish([file], {"images": count, **{k: round(v, 3) for k, v in seconds.items()}})
 
 
-def _write(recipe: Recipe, engine: Engine, shard: PlannedShard, file: Path) -> tuple[int, float]:
+def _write(recipe: Recipe, engine: Drawer, shard: PlannedShard, file: Path) -> tuple[int, float]:
     """Draw the shard into a new Parquet file; returns its number of images and the seconds of the engine."""
     transforms = [t.model_dump() for t in recipe.augment.transforms]
     augmenter = Augmenter(transforms) if recipe.augment.copies else None

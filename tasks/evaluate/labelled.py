@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from manifests.contract.images import decode
 from manifests.read.open import open_dataset
 from manifests.recipe import parse
-from palm_models.hand.frame import View
+from manifests.words import View
 from palm_models.measure.encoder import to_grey
 from tasks import stages
 from tasks.photographs.sources.found import SourceError

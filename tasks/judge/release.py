@@ -8,6 +8,7 @@ import numpy as np
 
 from manifests.files.layout import REJECTS, atomic_write
 from manifests.recipe import Recipe
+from manifests.words import PalmforgeError
 from tasks.draw.plan import planned_identity
 from tasks.judge.decide import Verdict
 from tasks.judge.rejects import sheet
@@ -18,7 +19,7 @@ BLOCK = 2048  # identities that are compared with all others at once
 REFUSED, SHEET = "refused.md", "rejects.png"  # in the judged stage of the work folder
 
 
-class ReleaseError(RuntimeError):
+class ReleaseError(PalmforgeError):
     """The dataset must not be published; the message says which gate, by how much, and what to change."""
 
     exit_code = 3  # of the command line: 1 is any other error

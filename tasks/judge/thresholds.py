@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from manifests.recipe import Recipe
-from manifests.recipe.sections import View
+from manifests.words import VIEWS, PalmforgeError, View
 from palm_models.measure.encoder import CONFIG
 from palm_models.measure.quality import BOUNDS, Limit
 
-VIEWS: tuple[View, View] = ("palm", "hand")
 CALIBRATION = "gates.json"  # beside the weights of the encoder it was measured with
 RECALIBRATE = "run `python -m bench.gates.gates calibrate`"
 
 
-class GateError(RuntimeError):
+class GateError(PalmforgeError):
     """The gates cannot judge; the message says what to do."""
 
 

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.files.layout import explain_write_errors, fsync_directory, fsync_file
-from palm_models.hand.frame import View, frame_matrix, transform
+from manifests.words import View
+from palm_models.hand.frame import frame_matrix, transform
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import FoundHand, HandFinder
 from palm_models.photo.picture import Picture, PictureError, decode

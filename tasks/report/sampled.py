@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from manifests.contract.images import decode
 from manifests.files.layout import MANIFEST
 from manifests.read.open import Dataset
-from palm_models.hand.frame import View, frame_matrix
+from manifests.words import View
+from palm_models.hand.frame import frame_matrix
 from palm_models.photo.pyramid import Pyramid
 
 SIDE = 128  # px, side of the palms that are measured

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.words import View
 from palm_models.engines.baselines.common import resize
-from palm_models.hand.frame import View
 
 log = logging.getLogger("palmforge")
 Progress = Callable[[int, int], None]  # (steps done, steps in all)

@@ -11,12 +11,12 @@ import torch
 from ema_pytorch import EMA
 
 from manifests.recipe.baselines import Ddpm
+from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.ddpm_engine import NAME
 from palm_models.engines.baselines.parts_state import Part, resume_parts, write_parts
 from palm_models.engines.checkpoint import write_bytes
-from palm_models.hand.frame import View
 from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
 BETAS = (0.9, 0.99)  # these and the next two are the Trainer's own

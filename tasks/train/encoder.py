@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import HANDS
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import Hand
 from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training, to_grey, train
 
-HANDS: tuple[Hand, Hand] = ("left", "right")
 RENDERED = 128  # px, side of the views drawn, whatever the encoder looks at
 log = logging.getLogger("palmforge")
 

@@ -11,12 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from manifests.words import PalmforgeError
 from tasks.train.diffusion import Progress, TrainReport, TrainSettings, train
 
 KEPT = 40  # last lines of the processes' output that an error shows
 
 
-class LaunchError(RuntimeError):
+class LaunchError(PalmforgeError):
     """A training of several processes that ended badly; the message holds their last words."""
 
 

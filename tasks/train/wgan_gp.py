@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from manifests.recipe.baselines import Wgan
+from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.parts_state import Part, resume_parts, write_parts
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.engines.baselines.wgan_engine import NAME
 from palm_models.engines.checkpoint import write_bytes
-from palm_models.hand.frame import View
 from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
 SHOWN = 25  # pictures of a sample grid

@@ -7,6 +7,7 @@ from manifests.read.open import Dataset, open_dataset
 from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
 from manifests.tools.diff import Difference, diff
+from manifests.words import PalmforgeError
 from tasks.draw.regenerate import regenerate, some
 from tasks.versions.software import changes
 
@@ -14,7 +15,7 @@ PROBES = 4  # images drawn again before hours of work: they tell whether this co
 NAMED = 5  # ids in a message
 
 
-class ExtendError(ValueError):
+class ExtendError(PalmforgeError):
     """A version that cannot be extended; the message says why and what to do instead."""
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from manifests.files.layout import RECIPE
 from manifests.read.open import Dataset
+from manifests.words import PalmforgeError
 
 PARAMETERS = "identity_parameters"
 Person = tuple[int, str]  # root seed and number of a subject: equal ones have the same hands
 
 
-class MergeError(ValueError):
+class MergeError(PalmforgeError):
     """Versions that cannot be merged; the message says why and what to do."""
 
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.files.layout import explain_write_errors
+from manifests.words import PalmforgeError
 
 
-class LockedError(RuntimeError):
+class LockedError(PalmforgeError):
     """Another run holds the lock; the message says which process and what to do."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
 from manifests.recipe import Recipe
+from manifests.words import PalmforgeError
 from tasks.work.stage import code_digest
 from tasks.workers.parallel import available_cores, in_order
 
@@ -21,7 +22,7 @@ def _code() -> str:
     return code_digest("palm_models", "tasks", "manifests")
 
 
-class RunnerError(RuntimeError):
+class RunnerError(PalmforgeError):
     """The workers cannot do their work; the message says which ones and what to do."""
 
 

@@ -49,7 +49,7 @@ def _night(order):
         os.dup2(log.fileno(), 2)
     os.environ.update(order["environment"])
     from flows.build_dataset import build_dataset
-    from flows.server.errors import is_expected
+    from manifests.words import PalmforgeError
     from tasks.work.logs import set_up_logging
 
     set_up_logging()
@@ -59,7 +59,7 @@ def _night(order):
     try:
         print("version", build_dataset.fn(order["recipe"], order["overrides"]), flush=True)
     except Exception as error:
-        if not is_expected(error):
+        if not isinstance(error, PalmforgeError):
             import traceback
 
             traceback.print_exc()

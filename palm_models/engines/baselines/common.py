@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from manifests.words import HANDS, Hand, View
 from palm_models.engines.checkpoint import CheckpointError, open_checkpoint, read_tensors, write_checkpoint
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import Hand, View, frame_matrix, transform
-from palm_models.hand.identity import HANDS, Identity
+from palm_models.hand.frame import frame_matrix, transform
+from palm_models.hand.identity import Identity
 from palm_models.hand.skeleton import MEAN_HAND, Skeleton, landmarks
 
 STAGE = 7  # first number of the spawn key of the baselines' draws

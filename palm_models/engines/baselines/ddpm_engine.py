@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from manifests.words import View
 from palm_models.engines.base import Drawing
 from palm_models.engines.baselines.common import (
     check_view,
@@ -24,7 +25,7 @@ from palm_models.engines.baselines.common import (
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, renoise, sample
 from palm_models.engines.baselines.tps import bend, spline
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import View, palm_width
+from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import Identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder

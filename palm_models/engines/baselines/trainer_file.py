@@ -9,11 +9,11 @@ import torch
 from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from torch import Tensor
 
+from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.ddpm_engine import NAME
 from palm_models.engines.checkpoint import CheckpointError
-from palm_models.hand.frame import View
 
 KEYS = {"step", "model", "opt", "ema", "scaler", "version"}
 LARGEST = 16 << 30  # bytes

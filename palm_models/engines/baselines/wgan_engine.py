@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.engines.base import Drawing
 from palm_models.engines.baselines.common import (
     check_view,
@@ -20,7 +21,6 @@ from palm_models.engines.baselines.common import (
 )
 from palm_models.engines.baselines.wgan import Generator, WganSpec
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import View
 from palm_models.hand.identity import Identity
 
 NAME = "wgan-gp"

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.engines.diffusion.extractor import line_maps
-from palm_models.hand.frame import View
 
 THUMBNAIL = 4  # side of the colour thumbnail that carries skin tone and light
 BONES = (

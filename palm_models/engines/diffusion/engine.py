@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from manifests.words import HANDS, View
 from palm_models.engines.base import Drawing
 from palm_models.engines.diffusion.condition import Condition, condition, ground, to_detail, to_picture
 from palm_models.engines.diffusion.network import pack, without_lines
@@ -19,8 +20,7 @@ from palm_models.engines.diffusion.sampler import Denoise, guided, multistep, re
 from palm_models.engines.diffusion.weights import load_checkpoint
 from palm_models.engines.renderer import covered, scene
 from palm_models.hand.capture import Capture
-from palm_models.hand.frame import View
-from palm_models.hand.identity import HANDS, Identity
+from palm_models.hand.identity import Identity
 from palm_models.render.camera import develop, photograph
 from palm_models.render.shade import lay
 from palm_models.render.surface import Surface, surface

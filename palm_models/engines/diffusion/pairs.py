@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import View
 from palm_models.engines.diffusion.condition import Condition, condition, ground, to_detail
-from palm_models.hand.frame import View, transform
+from palm_models.hand.frame import transform
 
 TURN = 10.0  # sd of the rotation, degrees
 SHIFT = 0.05  # sd of the shift, share of the side

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from manifests.words import PalmforgeError
+
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar", ".zst")
 
 
-class SourceError(RuntimeError):
+class SourceError(PalmforgeError):
     """A source that gives no photographs: `reason` is a snake_case code, the message says what to do."""
 
     def __init__(self, reason: str, message: str) -> None:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from manifests.words import View
 from palm_models.engines.checkpoint import CheckpointError, checkpoint_digest
 from palm_models.engines.diffusion.engine import DiffusionEngine, capture_noise, identity_noise
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.engines.diffusion.weights import save_checkpoint
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import Capture, make_capture
-from palm_models.hand.frame import View
 from palm_models.hand.identity import make_identity
 from palm_models.render.warp import warp
 

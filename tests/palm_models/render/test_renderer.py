@@ -6,9 +6,9 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from manifests.words import Hand, View
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import Capture, make_capture
-from palm_models.hand.frame import Hand, View
 from palm_models.hand.identity import Identity, make_identity
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
 
