@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.server.errors import quiet_errors
 from flows.steps import align, ingest
 from manifests.recipe import Recipe, parse
 
@@ -15,6 +16,7 @@ def align_palms(source: str, out: Path, size: int = 256, workers: int = 0) -> st
 
     Raises RecipeError or SourceError when the source cannot be read.
     """
+    quiet_errors()
     plan = recipe_of(source, out, size, workers)
     photos = ingest(plan)
     palms = align(plan, photos)

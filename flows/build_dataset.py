@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
+from flows.server.errors import quiet_errors
 from flows.server.reconcile import alive
 from manifests.recipe import Recipe, load
 from tasks.versions.nightly import tonight
@@ -29,6 +30,7 @@ def build_dataset(
     each, "dataset.identities=400". The same call resumes what was cut off, and ends at once when nothing
     changed. `keeps` is the folder of a version of which everything must be in the new one as it was.
     """
+    quiet_errors()
     wanted = load(recipe, [*assignments(changes), *overrides])
     with alive(flow_run.id), bound(run=flow_run.name or "", recipe=wanted.name):
         plan = tonight(wanted, wanted.nightly.night or _night())

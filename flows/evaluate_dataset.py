@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows.progress import progress
+from flows.server.errors import quiet_errors
 from manifests.read.open import open_dataset
 from tasks.evaluate.experiment import RENDERER, Budget, Question, answer
 from tasks.evaluate.labelled import PATTERN
@@ -47,6 +48,7 @@ def evaluate_dataset(
     train on, by default the renderer; `curve`: numbers of identities; `out`: by default evaluations/<name>.
     Raises DatasetError or SourceError when a set cannot be read.
     """
+    quiet_errors()
     version = open_dataset(dataset)
     question = Question(
         dataset=dataset,

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
+from flows.server.errors import quiet_errors
 from flows.server.reconcile import alive
 from flows.steps import align, ingest, train
 from manifests.recipe import load
@@ -24,6 +25,7 @@ def train_generator(
 
     Parameters as of `build-dataset`. Raises RecipeError when the recipe has nothing to train.
     """
+    quiet_errors()
     wanted = [*assignments(changes), *overrides, "train.checkpoint=train"]
     if load(recipe, wanted).engine.name == "renderer":
         wanted.append("engine.name=diffusion")  # the renderer does not learn

@@ -11,6 +11,7 @@ from manifests.publish.pairs import check_pairs
 from manifests.read.open import DatasetError, data_root, inside, version_folder
 from manifests.tools.findings import Findings
 from manifests.tools.verify_rows import check_rows
+from manifests.words import PalmforgeError
 
 CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
 
@@ -29,13 +30,13 @@ def verify(path: Location | str) -> Findings:
     _check_files(root, findings)
     try:
         check_rows(root, findings)
-    except (ValueError, OSError, pa.ArrowException) as error:
+    except (PalmforgeError, ValueError, OSError, pa.ArrowException) as error:
         findings.add(f"{MANIFEST}: cannot be read: {error}")
         return findings
     try:
         for problem in check_pairs(root) if (root / PAIRS).is_file() else ():
             findings.add(problem)
-    except (KeyError, ValueError, OSError, pa.ArrowException) as error:
+    except (PalmforgeError, KeyError, ValueError, OSError, pa.ArrowException) as error:
         findings.add(f"{PAIRS}: cannot be read: {error}")
     return findings
 

@@ -112,7 +112,7 @@ class _Shards:
                 self._compare(shard, cursor, rows)
         except FileNotFoundError:
             self.findings.add(f"{shard}: missing")
-        except (DatasetError, ValueError, OSError, pa.ArrowException) as error:
+        except (DatasetError, SchemaError, ValueError, OSError, pa.ArrowException) as error:
             self.cursors[shard] = None
             self.findings.add(f"{shard}: cannot be read: {error}")
 

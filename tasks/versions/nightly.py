@@ -2,12 +2,11 @@
 
 import tomllib
 
-from manifests.contract.schema import SchemaError
 from manifests.files.layout import RECIPE
 from manifests.files.remote import Location
-from manifests.read.open import DatasetError, open_dataset
+from manifests.read.open import open_dataset
 from manifests.recipe import Recipe, parse
-from manifests.recipe.errors import RecipeError
+from manifests.words import PalmforgeError
 
 
 def tonight(recipe: Recipe, night: str) -> Recipe:
@@ -43,5 +42,5 @@ def _newest(home: Location) -> tuple[Recipe, str] | None:
         version = open_dataset(home)
         made = parse(tomllib.loads((version.path / RECIPE).read_text(encoding="utf-8")))
         return made, str(version.metadata.get("night", ""))
-    except (DatasetError, SchemaError, RecipeError, OSError, ValueError):
+    except (PalmforgeError, OSError, ValueError):
         return None
