@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from manifests.words import HANDS, Hand
 from palm_models.hand.controls import Value, draw
 from palm_models.hand.priors import CAPTURE
+from palm_models.seeds import Draw, generator
 
-STAGE = 2  # first number of the spawn key of captures
 CONTROLS: dict[str, str] = {name: prior.help for name, prior in CAPTURE.items()}
 
 
@@ -95,8 +93,7 @@ def make_capture(
     """
     if hand not in HANDS or subject < 0 or capture < 0:
         raise ValueError(f"no such capture: subject {subject}, hand {hand!r}, capture {capture}")
-    key = (STAGE, subject, HANDS.index(hand), capture)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    rng = generator(seed, Draw.CAPTURE, subject, HANDS.index(hand), capture)
     seeds = rng.integers(2**31, size=4).tolist()
     values = draw(CAPTURE, rng.standard_normal(len(CAPTURE)), controls or {})
     names = ("skin_seed", "light_seed", "noise_seed", "scene_seed")

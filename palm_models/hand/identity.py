@@ -13,8 +13,8 @@ from palm_models.hand.controls import Value, draw
 from palm_models.hand.creases import Crease, draw_creases
 from palm_models.hand.marks import Mark, draw_marks
 from palm_models.hand.priors import IDENTITY
+from palm_models.seeds import Draw, generator
 
-STAGE = 1  # first number of the spawn key of identities
 CONTROLS: dict[str, str] = {name: prior.help for name, prior in IDENTITY.items()}
 
 
@@ -93,8 +93,8 @@ def make_identity(seed: int, subject: int, hand: Hand, controls: Mapping[str, An
     """
     if hand not in HANDS or subject < 0:
         raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and left or right")
-    common = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STAGE, subject)))
-    own = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STAGE, subject, HANDS.index(hand))))
+    common = generator(seed, Draw.IDENTITY, subject)
+    own = generator(seed, Draw.IDENTITY, subject, HANDS.index(hand))
     rho = np.array([prior.shared for prior in IDENTITY.values()])
     z = rho * common.standard_normal(len(rho)) + np.sqrt(1 - rho**2) * own.standard_normal(len(rho))
     traits = draw(IDENTITY, z, controls or {})

@@ -11,14 +11,13 @@ import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
 from manifests.recipe import Recipe
-from manifests.words import View
+from manifests.words import HANDS, View
 from palm_models.engines.base import Drawer, Drawing
 from palm_models.hand.capture import Capture, make_capture
 from palm_models.hand.identity import Identity, make_identity
+from palm_models.seeds import Draw, sequence
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import PlannedIdentity, baseline_section, engine_options
-
-AUGMENT_STAGE = 3  # spawn key of the augmentation's seeds; identities and captures have their own
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def draw_identity(
 
 def augmentation_seed(capture: Capture, copy: int) -> int:
     """The seed of augmented copy number `copy` (1, 2, …) of a capture, the same in every view."""
-    key = (AUGMENT_STAGE, capture.subject, ("left", "right").index(capture.hand), capture.capture, copy)
-    return int(np.random.SeedSequence(capture.seed, spawn_key=key).generate_state(1)[0])
+    place = capture.subject, HANDS.index(capture.hand), capture.capture, copy
+    return int(sequence(capture.seed, Draw.AUGMENTATION, *place).generate_state(1)[0])
 
 
 def drawn_with(recipe: Recipe) -> str:

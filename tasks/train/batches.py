@@ -17,10 +17,10 @@ from torch import Tensor
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.words import View
 from palm_models.engines.baselines.common import resize
+from palm_models.seeds import Draw, generator, sequence
 
 log = logging.getLogger("palmforge")
 Progress = Callable[[int, int], None]  # (steps done, steps in all)
-EPOCH_STAGE, STEP_STAGE = 8, 9  # first numbers of the spawn keys of the orders and of a step's noise
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Palms:
     def at(self, step: int) -> Tensor:
         """The batch (b, 3, size, size) of a step, in [-1, 1]."""
         epoch, place = divmod(step, self.steps)
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(EPOCH_STAGE, epoch)))
+        rng = generator(self.seed, Draw.EPOCH_ORDER, epoch)
         chosen = rng.permutation(len(self.pictures))[place * self.batch : (place + 1) * self.batch]
         return self.pictures[torch.from_numpy(chosen)].float() / 127.5 - 1
 
     def noise(self, step: int) -> torch.Generator:
         """The random numbers of a step: no generator's state has to be kept."""
-        key = np.random.SeedSequence(self.seed, spawn_key=(STEP_STAGE, step)).generate_state(1, np.uint64)
+        key = sequence(self.seed, Draw.STEP_NOISE, step).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(key[0] >> np.uint64(1)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from manifests.files.layout import LATEST, MANIFEST
 from manifests.recipe import Recipe
-from tasks.versions.unchanged import STAGE as PUBLISHED
+from tasks.versions.unchanged import PUBLISHED
 from tasks.work.stage import OWNER, Stage
 
 ORDER = ("photos", "aligned", "checkpoints", "shards")  # then whatever else there is

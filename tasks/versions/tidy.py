@@ -9,7 +9,7 @@ from pathlib import Path
 from manifests.files.layout import DELETING, explain_write_errors
 from manifests.publish.retention import retain, retain_remote
 from manifests.recipe import Recipe
-from tasks.versions.unchanged import STAGE, remember
+from tasks.versions.unchanged import PUBLISHED, remember
 from tasks.work.stage import MARKER, OWNER
 
 KEPT_FOR_EVER = ("photos", "checkpoints")  # photographs and hours of training: only a person deletes these
@@ -46,7 +46,7 @@ def _delete(stage: Path, owner: str) -> None:
     (stage / f"{OWNER}{owner}").unlink()
     if any(stage.glob(f"{OWNER}*")):
         return  # another recipe's too
-    if stage.parent.name != STAGE:
+    if stage.parent.name != PUBLISHED:
         log.info("deleted %s: the newest version of %s is made from other work", stage, owner)
     aside = stage.with_name(f"{DELETING}{stage.name}")
     stage.rename(aside)

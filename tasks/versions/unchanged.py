@@ -11,7 +11,7 @@ from palm_models.shipped import WEIGHTS
 from tasks.photographs.sources.remote import remote_listing
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 
-STAGE = "published"
+PUBLISHED = "published"  # the stage that notes it
 
 
 def published(recipe: Recipe) -> Path | None:
@@ -47,7 +47,7 @@ def _stage(recipe: Recipe) -> Stage:
         learned,
         code_digest("flows", "tasks", "manifests", "palm_models"),
     )
-    return Work.of(recipe).stage(STAGE, digest)
+    return Work.of(recipe).stage(PUBLISHED, digest)
 
 
 def listing(source: str) -> Sequence[object]:

@@ -12,22 +12,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from manifests.words import HANDS, Hand, View
+from palm_models import seeds
 from palm_models.engines.checkpoint import CheckpointError, open_checkpoint, read_tensors, write_checkpoint
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import frame_matrix, transform
 from palm_models.hand.identity import Identity
 from palm_models.hand.skeleton import MEAN_HAND, Skeleton, landmarks
 
-STAGE = 7  # first number of the spawn key of the baselines' draws
 Spec = TypeVar("Spec")
 
 
 def generator(identity: Identity | Capture) -> np.random.Generator:
     """The random numbers of one individual, or of one of its captures: a function of its counter alone."""
-    key = [STAGE, identity.subject, HANDS.index(identity.hand)]
-    if isinstance(identity, Capture):
-        key.append(identity.capture)
-    return np.random.default_rng(np.random.SeedSequence(identity.seed, spawn_key=key))
+    capture = (identity.capture,) if isinstance(identity, Capture) else ()
+    counter = identity.subject, HANDS.index(identity.hand), *capture
+    return seeds.generator(identity.seed, seeds.Draw.BASELINE, *counter)
 
 
 def typical_landmarks(hand: Hand, view: View, size: int) -> NDArray[np.float32]:

@@ -25,8 +25,8 @@ from palm_models.render.camera import develop, photograph
 from palm_models.render.shade import lay
 from palm_models.render.surface import Surface, surface
 from palm_models.render.warp import Warp, warp
+from palm_models.seeds import Draw, generator
 
-STAGE = 4  # first number of the spawn key of the engine's noise
 TILE = 512  # side of the identity's noise, which repeats beyond
 CELLS = {"palm": 120.0, "hand": 48.0}  # noise cells a palm width: about one a pixel of a 128 px view
 SHARED = 0.7  # share of the noise's variance that all captures of an identity have in common
@@ -113,8 +113,8 @@ class DiffusionEngine:
 
 def identity_noise(identity: Identity) -> NDArray[np.float32]:
     """Standard normal noise (512, 512, 3) that lies on the resting hand of an identity."""
-    key = (STAGE, identity.subject, HANDS.index(identity.hand))
-    rng = np.random.default_rng(np.random.SeedSequence(identity.seed, spawn_key=key))
+    place = identity.subject, HANDS.index(identity.hand)
+    rng = generator(identity.seed, Draw.DIFFUSION_NOISE, *place)
     return rng.standard_normal((TILE, TILE, 3), np.float32)
 
 
@@ -123,8 +123,8 @@ def capture_noise(tile: NDArray[np.float32], capture: Capture, seen: Warp, view:
 
     The tile is read where each pixel's skin rests; nearest cells, so that every pixel stays standard normal.
     """
-    key = (STAGE, capture.subject, HANDS.index(capture.hand), capture.capture)
-    fresh = np.random.default_rng(np.random.SeedSequence(capture.seed, spawn_key=key))
+    place = capture.subject, HANDS.index(capture.hand), capture.capture
+    fresh = generator(capture.seed, Draw.DIFFUSION_NOISE, *place)
     cells = np.floor(seen.resting * CELLS[view]).astype(np.int64) % TILE
     carried = tile[cells[..., 1], cells[..., 0]]
     mixed = SHARED**0.5 * carried + (1 - SHARED) ** 0.5 * fresh.standard_normal(carried.shape, np.float32)
