@@ -30,8 +30,11 @@ $(HF_READY): requirements-hf.lock $(READY)
 dataset: $(READY)  ## build the quickstart dataset (CPU, no token) and print where it is
 	$(BIN)/palmforge build datasets/quickstart.toml
 
-test: $(READY) $(HF_READY)  ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY) $(HF_READY)  ## run every test, and print what of the code they reach
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+
+test-fast: $(READY)  ## under a minute, for who is editing: no server, no process that is killed, no large weights
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: $(READY)  ## lint, formatting, types, floors
 	$(BIN)/ruff check .
@@ -60,4 +63,4 @@ clean:  ## remove what can be made again: work folder, caches (not out/)
 	rm -rf .palmforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-.PHONY: help setup dataset test check weights notebooks deploy lock clean
+.PHONY: help setup dataset test test-fast check weights notebooks deploy lock clean
