@@ -24,7 +24,7 @@ from palm_models.engines.base import Drawer, Drawing
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import make_identity
-from palm_models.measure.encoder import CONFIG, Encoder
+from palm_models.measure.encoder import Encoder, weights_digest
 from palm_models.measure.quality import BOUNDS, measure
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
@@ -83,7 +83,7 @@ def calibrate(asked: argparse.Namespace) -> None:
         "leakage": lambda: leakage(encoder, asked.aligned, shown) if asked.aligned else stored["leakage"],
     }
     written = stored | {
-        "encoder": json.loads((WEIGHTS / CONFIG).read_text())["sha256"],
+        "encoder": weights_digest(WEIGHTS),
         "measured": datetime.now(UTC).date().isoformat(),
         "command": "python -m bench.gates.gates calibrate --aligned aligned.parquet",
         **{gate: parts[gate]() for gate in asked.gates},

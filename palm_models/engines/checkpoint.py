@@ -20,6 +20,10 @@ LARGEST = 2 << 30  # bytes of a weights file that is still opened
 LARGEST_CONFIG = 1 << 20
 
 
+class TrainingError(PalmforgeError):
+    """There is nothing to learn from, or no way to share the learning; the message says what to do."""
+
+
 class CheckpointError(PalmforgeError):
     """A checkpoint that cannot be used; the message names the file and what to do."""
 

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -16,7 +15,17 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from manifests.words import PalmforgeError
+
+if TYPE_CHECKING:
+    from pytorch_metric_learning.losses import ArcFaceLoss
+
 WEIGHTS, CONFIG = "encoder.safetensors", "encoder.json"
+MEND = "it comes with palmforge: install palmforge again, or bring the file back with `git checkout`"
+
+
+class EncoderError(PalmforgeError):
+    """The encoder cannot be read, or not be trained on what it was given; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Training:
     batch: int = 64
     learning_rate: float = 3e-3  # peak of the one-cycle schedule
     weight_decay: float = 5e-2
-    margin: float = 0.3  # radians, additive angular margin
+    margin: float = 0.3  # radians, additive angular margin (ArcFace, Deng et al. 2019)
     scale: float = 24.0  # of the cosines
     augment: Augmentation | None = Augmentation()
     seed: int = 0
@@ -161,13 +170,6 @@ def augment(grey: Tensor, rng: torch.Generator, far: Augmentation) -> Tensor:
     return torch.where(hole & (u(0, 1) < far.holes), out.mean((2, 3), keepdim=True), out)
 
 
-def margin_loss(cosine: Tensor, labels: Tensor, margin: float, scale: float) -> Tensor:
-    """Additive angular margin (ArcFace, Deng et al. 2019, eq. 3); cosine (n, classes)."""
-    own = cosine.gather(1, labels[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
-    moved = torch.cos((torch.acos(own) + margin).clamp(max=math.pi))
-    return F.cross_entropy(scale * cosine.scatter(1, labels[:, None], moved), labels)
-
-
 def train(
     grey: NDArray[np.uint8],
     labels: NDArray[np.integer],
@@ -177,32 +179,39 @@ def train(
 ) -> "Encoder":
     """Train on grey (n, size, size) with integer labels of any values; `report(step, loss)` hears every 50th.
 
-    Raises ValueError when there are fewer than two identities or the size is not the network's.
+    Raises EncoderError when there are fewer than two identities or the size is not the network's.
     """
+    from pytorch_metric_learning.losses import ArcFaceLoss  # seconds to import, and only training needs it
+
     config = config or EncoderConfig()
     classes, index = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError("training needs at least two identities: give a set with more labels")
+        raise EncoderError("training needs at least two identities: give a set with more labels")
     if grey.shape[1:] != (config.size, config.size):
-        raise ValueError(f"pictures are {grey.shape[1:]}, the network wants {config.size} px: use to_grey()")
+        raise EncoderError(
+            f"pictures are {grey.shape[1:]}, the network wants {config.size} px: use to_grey()"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)  # initial weights and dropout
         net = PalmNet(config).to(memory_format=torch.channels_last)
-        centres = nn.Parameter(torch.randn(len(classes), config.dim))
-        _fit(net, centres, torch.from_numpy(grey), torch.from_numpy(index), plan, report)
+        arcface = ArcFaceLoss(len(classes), config.dim, margin=0.0, scale=plan.scale)
+        _fit(net, arcface, torch.from_numpy(grey), torch.from_numpy(index), plan, report)
     return Encoder(net.eval(), config)
 
 
 def _fit(
     net: PalmNet,
-    centres: nn.Parameter,
+    arcface: "ArcFaceLoss",
     grey: Tensor,
     index: Tensor,
     plan: Training,
     report: Callable[[int, float], None] | None,
 ) -> None:
     rng = torch.Generator().manual_seed(plan.seed)
-    groups: list[dict[str, Any]] = [{"params": net.parameters()}, {"params": [centres], "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": net.parameters()},
+        {"params": arcface.parameters(), "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps, pct_start=0.2)
     order = torch.empty(0, dtype=torch.long)
@@ -213,9 +222,9 @@ def _fit(
         take, order = order[: plan.batch], order[plan.batch :]
         x = grey[take][:, None].float() / 255
         x = augment(x, rng, plan.augment) if plan.augment else x
-        features = F.normalize(net(x.contiguous(memory_format=torch.channels_last)))
-        margin = plan.margin * min(1.0, 3 * step / plan.steps)  # a full margin from the start can collapse
-        loss = margin_loss(features @ F.normalize(centres).T, index[take], margin, plan.scale)
+        features = net(x.contiguous(memory_format=torch.channels_last))
+        arcface.margin = plan.margin * min(1.0, 3 * step / plan.steps)  # full from the start can collapse
+        loss: Tensor = arcface(features, index[take])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -254,17 +263,28 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path) -> "Encoder":
-        """Read what `save` wrote. Raises FileNotFoundError or ValueError naming the file."""
-        missing = [n for n in (WEIGHTS, CONFIG) if not (folder / n).is_file()]
-        if missing:
-            raise FileNotFoundError(
-                f"{folder / missing[0]} is missing: train the encoder or fetch its weights"
-            )
-        stored = json.loads((folder / CONFIG).read_text())
-        digest = stored.pop("sha256")
+        """Read what `save` wrote. Raises EncoderError naming the file."""
+        digest, config = _described(folder)
+        if not (folder / WEIGHTS).is_file():
+            raise EncoderError(f"{folder / WEIGHTS} is missing: {MEND}")
         if hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest() != digest:
-            raise ValueError(f"{folder / WEIGHTS} does not match {CONFIG}: fetch both again")
-        config = EncoderConfig(**stored)
+            raise EncoderError(f"{folder / WEIGHTS} does not match {CONFIG}: {MEND}")
         net = PalmNet(config).to(memory_format=torch.channels_last)
         net.load_state_dict(load_file(folder / WEIGHTS))
         return cls(net.eval(), config)
+
+
+def weights_digest(folder: Path) -> str:
+    """The sha256 that names the encoder's weights in `folder`. Raises EncoderError naming the file."""
+    return _described(folder)[0]
+
+
+def _described(folder: Path) -> tuple[str, EncoderConfig]:
+    """The sha256 of the weights and the network they fit, as `save` wrote them."""
+    try:
+        stored = json.loads((folder / CONFIG).read_text())
+        return str(stored.pop("sha256")), EncoderConfig(**stored)
+    except FileNotFoundError:
+        raise EncoderError(f"{folder / CONFIG} is missing: {MEND}") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise EncoderError(f"{folder / CONFIG} is damaged: {MEND}") from None

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.words import PalmforgeError
 from palm_models.hand.capture import Capture
 
 Float = NDArray[np.float32]
@@ -15,6 +16,10 @@ MIDDLE = 0.56  # encoded grey about which contrast turns: that of medium skin
 SKIN = (float(np.log(0.2)), 0.36)  # mean and spread of log light that automatic levels aim at on skin
 FLOOR = 0.01  # linear light below which nothing is told apart
 GREY = np.array([0.25, 0.6, 0.15], np.float32)
+
+
+class CameraError(PalmforgeError):
+    """This installation's OpenCV cannot do what a camera does."""
 
 
 def _encode_table() -> Float:
@@ -115,5 +120,5 @@ def _compress(picture: NDArray[np.uint8], quality: float) -> NDArray[np.uint8]:
         return picture
     done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     if not done:
-        raise RuntimeError("OpenCV could not encode a JPEG: run `palmforge doctor`")
+        raise CameraError("OpenCV could not encode a JPEG: run `palmforge doctor`")
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()

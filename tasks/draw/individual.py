@@ -29,6 +29,7 @@ from tasks.draw.samples import Sample, row_of
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.versions.publish import card_facts
 from tasks.workers.parallel import available_cores, in_order
+from tasks.workers.runner import RunnerError
 
 IDENTITY = "identity.json"  # what `--identity` takes
 COLUMNS = 10  # of the contact sheet
@@ -90,7 +91,7 @@ def draw_one(
 
     The folder gets variation_00.png …, manifest.parquet (the columns of a published one), identity.json,
     recipe.toml, contact_sheet.png and, with `gif`, variations.gif. Raises PublishError when it holds
-    something already or cannot be written.
+    something already or cannot be written, RunnerError when a worker dies.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PublishError(f"{folder} holds something already: name a new folder")
@@ -131,7 +132,7 @@ def _engine(recipe: str, checkpoint: Path | None) -> Drawer:
 
 def _crashed(captures: range) -> Rows:
     first, last = captures[0], captures[-1]
-    raise RuntimeError(f"captures {first} to {last} lost their worker: fewer --workers need less memory")
+    raise RunnerError(f"captures {first} to {last} lost their worker twice: fewer --workers need less memory")
 
 
 def _write(one: Individual, rows: Rows, folder: Path, checkpoint: stages.Done | None, *, gif: bool) -> None:

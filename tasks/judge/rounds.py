@@ -1,6 +1,5 @@
 """Judge: scores what was drawn, rejects what fails a gate, draws more until there is as much as asked for."""
 
-import json
 import logging
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from manifests.contract.schema import JUDGED
 from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
 from manifests.recipe import Recipe
-from palm_models.measure.encoder import CONFIG, Encoder
+from palm_models.measure.encoder import Encoder, weights_digest
 from palm_models.photo.hand_model import HandModelError, hand_model
 from palm_models.shipped import WEIGHTS
 from tasks.draw import shards as generation
@@ -116,7 +115,7 @@ class _Court:
 
     def __init__(self, recipe: Recipe, work: Work, checkpoint: Done | None, palms: Done | None) -> None:
         self.recipe, self.work = recipe, work
-        self.encoder = json.loads((WEIGHTS / CONFIG).read_text())["sha256"]
+        self.encoder = weights_digest(WEIGHTS)
         self.skipped: dict[str, str] = {}  # gate: why it could not judge
         self.gallery = self._gallery(palms)
         self.hand_model = self._hand_model()

@@ -8,7 +8,7 @@ from typing import Any
 
 from manifests.recipe import Recipe
 from manifests.words import VIEWS, PalmforgeError, View
-from palm_models.measure.encoder import CONFIG
+from palm_models.measure.encoder import weights_digest
 from palm_models.measure.quality import BOUNDS, Limit
 
 CALIBRATION = "gates.json"  # beside the weights of the encoder it was measured with
@@ -44,7 +44,7 @@ def thresholds(recipe: Recipe, weights: Path) -> Thresholds:
     Raises GateError when they were never calibrated.
     """
     stored = calibration(weights)
-    own, encoder = recipe.gates, json.loads((weights / CONFIG).read_text())["sha256"]
+    own, encoder = recipe.gates, weights_digest(weights)
     other = f"{CALIBRATION} was measured with another encoder: {RECALIBRATE}"
     return Thresholds(
         identity={v: own.identity or stored["identity"][v]["threshold"] for v in VIEWS},

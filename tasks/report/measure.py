@@ -1,6 +1,5 @@
 """Measures a published dataset: error rates, spread, diversity, realism and balance, on a bounded sample."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from manifests.read.open import Dataset
 from palm_models.measure.diversity import NEIGHBOURS, coverage, vendi
-from palm_models.measure.encoder import CONFIG, Encoder
+from palm_models.measure.encoder import Encoder, weights_digest
 from palm_models.measure.realism import kernel_ratio, swd_ratio
 from palm_models.measure.scores import compare, error_rates
 from tasks.report.balance import balance
@@ -56,7 +55,7 @@ def measure(dataset: Dataset, palms: Path | None, weights: Path, seed: int = 0) 
 
 
 def _digest(weights: Path) -> str:
-    return str(json.loads((weights / CONFIG).read_text())["sha256"])
+    return weights_digest(weights)
 
 
 def _sizes(dataset: Dataset, sampled: Sampled) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tasks.report.shown import Shown, ShownIdentity
 from tasks.stages import Done
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
-LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "mediapipe", "albumentations")
+LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "ai-edge-litert", "albumentations")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.words import View
 from palm_models.engines.baselines.common import resize
+from palm_models.engines.checkpoint import TrainingError
 from palm_models.seeds import Draw, generator, sequence
 
 log = logging.getLogger("palmforge")
@@ -85,21 +86,25 @@ def facts(out: Path, palms: Palms, step: int, loss: float, seconds_a_step: float
 def read_palms(aligned: Path, view: str, hands: Sequence[str], size: int, batch: int, seed: int) -> Palms:
     """The photographs of a table of the align task that show `view` of one of `hands`, at `size` px.
 
-    Raises ValueError when there is none.
+    Raises TrainingError when there is none, or one does not decode.
     """
     columns = ["view", "hand", "image"]
     filters = [("view", "==", view), ("hand", "in", list(hands))]
     rows = pq.read_table(aligned, columns=columns, filters=filters)["image"].to_pylist()
     if not rows:
-        raise ValueError(
-            f"{aligned} holds no view {view} of a {' or '.join(hands)} hand: align it with align.views"
+        raise TrainingError(
+            f"{aligned} holds no view {view} of a {' or '.join(hands)} hand: put {view} into align.views, or "
+            "choose other dataset.views and dataset.hands"
         )
-    pictures = np.stack([resize(_decode(row["bytes"]), size) for row in rows])
+    pictures = np.stack([resize(_decode(aligned, row["bytes"]), size) for row in rows])
     return Palms(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), batch, seed)
 
 
-def _decode(data: bytes) -> NDArray[np.uint8]:
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
+def _decode(aligned: Path, data: bytes) -> NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        raise TrainingError(f"{aligned}: a picture does not decode: delete the folder, it is made again")
+    return np.asarray(picture, np.uint8)
 
 
 def grid(pictures: Tensor, columns: int = 5) -> bytes:

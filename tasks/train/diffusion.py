@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palm_models.engines.checkpoint import write_bytes
+from palm_models.engines.checkpoint import TrainingError, write_bytes
 from palm_models.engines.diffusion.condition import Condition
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.engines.diffusion.pairs import Photo, detail_scale, make_pair, read_photos
@@ -91,7 +91,8 @@ def train(
     ends in the same weights as one that was never stopped. progress: called with (steps done, all).
 
     Under `accelerate launch` the processes share the `settings.devices` parts of each batch, so that their
-    number changes the weights by rounding only. Raises ValueError when the parts cannot be shared evenly.
+    number changes the weights by rounding only. Raises TrainingError when the parts cannot be shared evenly,
+    or there is no photograph.
     """
     from accelerate import Accelerator
 
@@ -125,7 +126,10 @@ def _parts(devices: int, accelerator: Any) -> range:
     """The parts of each batch that this process trains on."""
     processes = int(accelerator.num_processes)
     if devices % processes:
-        raise ValueError(f"train.devices = {devices} cannot be shared by {processes} processes evenly")
+        raise TrainingError(
+            f"train.devices = {devices} cannot be shared by {processes} processes evenly: "
+            f"set train.devices to a multiple of {processes}"
+        )
     share = devices // processes
     return range(accelerator.process_index * share, (accelerator.process_index + 1) * share)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.words import View
+from palm_models.engines.checkpoint import TrainingError
 from palm_models.engines.diffusion.condition import Condition, condition, ground, to_detail
 from palm_models.hand.frame import transform
 
@@ -33,7 +34,7 @@ class Photo:
 def read_photos(aligned: Path) -> list[Photo]:
     """The aligned photographs of a table written by the align task, in its order.
 
-    Raises ValueError when the table holds no photograph.
+    Raises TrainingError when the table holds no photograph, or one that does not decode.
     """
     import pyarrow.parquet as pq
 
@@ -43,11 +44,17 @@ def read_photos(aligned: Path) -> list[Photo]:
     for row in (row for batch in batches for row in batch.to_pylist()):
         picture = cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_COLOR_RGB)
         if picture is None:
-            raise ValueError(f"{aligned}: picture of photo {row['photo_id']} does not decode; align again")
+            raise TrainingError(
+                f"{aligned}: picture of photo {row['photo_id']} does not decode: "
+                "delete the folder, it is made again"
+            )
         marks = np.asarray(row["landmarks"], np.float32).reshape(21, 2)
         photos.append(Photo(row["photo_id"], row["view"], np.asarray(picture, np.uint8), marks))
     if not photos:
-        raise ValueError(f"{aligned} holds no aligned photograph; run the align task on more photographs")
+        raise TrainingError(
+            f"{aligned} holds no aligned photograph, for in none was a hand found: "
+            "align_rejects.parquet beside it has the reasons; give others, or a lower align.confidence"
+        )
     return photos
 
 

@@ -14,10 +14,12 @@ from palm_models.measure.encoder import (
     Augmentation,
     Encoder,
     EncoderConfig,
+    EncoderError,
     Training,
     augment,
     to_grey,
     train,
+    weights_digest,
 )
 
 TINY = EncoderConfig(size=32, width=8, dim=16)
@@ -76,11 +78,17 @@ def test_saved_weights_give_the_same_vectors_and_are_checked(trained: Encoder, t
     pictures, _ = stripes(4, 1, 4)
     np.testing.assert_array_equal(Encoder.load(tmp_path).embed(pictures), trained.embed(pictures))
     (tmp_path / WEIGHTS).write_bytes((tmp_path / WEIGHTS).read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(ValueError, match=WEIGHTS):
+    with pytest.raises(EncoderError, match=rf"{WEIGHTS} does not match {CONFIG}: .*install palmforge again"):
         Encoder.load(tmp_path)
+    (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(EncoderError, match=rf"{WEIGHTS} is missing: "):
+        Encoder.load(tmp_path)
+    (tmp_path / CONFIG).write_text("{")
+    with pytest.raises(EncoderError, match=rf"{CONFIG} is damaged: "):
+        weights_digest(tmp_path)
     (tmp_path / CONFIG).unlink()
-    with pytest.raises(FileNotFoundError, match=CONFIG):
-        Encoder.load(tmp_path)
+    with pytest.raises(EncoderError, match=rf"{CONFIG} is missing: "):
+        weights_digest(tmp_path)
 
 
 def test_augmentation_changes_pictures_reproducibly() -> None:
@@ -104,9 +112,9 @@ def test_each_part_of_the_augmentation_can_be_left_out_or_stand_alone(part: str)
 
 def test_bad_training_sets_are_refused() -> None:
     pictures, labels = stripes(2, 2, 0)
-    with pytest.raises(ValueError, match="two identities"):
+    with pytest.raises(EncoderError, match="two identities"):
         train(pictures, labels * 0, Training(steps=1), TINY)
-    with pytest.raises(ValueError, match="to_grey"):
+    with pytest.raises(EncoderError, match="to_grey"):
         train(to_grey(pictures, 16), labels, Training(steps=1), TINY)
 
 

@@ -1,6 +1,8 @@
 """One individual: named pictures that are the dataset's own, a manifest, and words for what is wrong."""
 
 import json
+import multiprocessing
+import threading
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -103,3 +105,23 @@ def test_the_shipped_diffusion_weights_draw_one_hand_on_two_processes(tmp_path):
     assert np.stack(pictures).std() > 5
     rows = pq.read_table(tmp_path / "two/manifest.parquet").to_pylist()
     assert rows[0]["source_dataset"] == "feyiamujo/human-palm-images" and rows[0]["engine"] == "diffusion"
+
+
+def test_a_worker_that_dies_again_and_again_is_told_in_words(tmp_path):
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.05):
+            for worker in multiprocessing.active_children():
+                worker.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        done = generate(tmp_path / "x", 6, "--workers", "2")
+    finally:
+        over.set()
+        killer.join()
+    assert done.exit_code == 1 and isinstance(done.exception, SystemExit), done.exception
+    assert "error: captures 0 to 4 lost their worker twice: fewer --workers" in done.output
+    assert not (tmp_path / "x").exists()

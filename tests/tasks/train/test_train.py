@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from palm_models.engines.checkpoint import CheckpointError
+from palm_models.engines.checkpoint import CheckpointError, TrainingError
 from palm_models.engines.diffusion.network import pack
 from palm_models.engines.diffusion.pairs import Photo, make_pair, place, read_photos, recolour
 from palm_models.engines.diffusion.weights import load_checkpoint
@@ -106,7 +106,7 @@ def test_excluded_photos_are_not_trained_on(aligned: Path, tmp_path: Path) -> No
 def test_table_without_photos_says_what_to_do(tmp_path: Path) -> None:
     empty = pa.table({"photo_id": pa.array([], pa.string()), "view": [], "image": [], "landmarks": []})
     pq.write_table(empty, tmp_path / "none.parquet")
-    with pytest.raises(ValueError, match=r"none\.parquet.*align"):
+    with pytest.raises(TrainingError, match=r"none\.parquet holds no aligned photograph.*confidence"):
         read_photos(tmp_path / "none.parquet")
 
 
