@@ -68,6 +68,28 @@ SKIN_BLEND = 0.035  # how softly skin passes from one bone to the next
 
 
 @dataclass(frozen=True)
+class Build:
+    """The flesh that all hands of an engine have on their bones; lengths in palm widths.
+
+    radii: of each finger (thumb to little) at its four joints, for taper 0.8; swell: added half way along the
+    first, second and last bone, as a share of the radius; palm: wedges as in PALM; wrist, forearm: half width at the wrist, and 1.8
+    further down; blends: how softly the palm's wedges, forearm and fingers meet.
+    """
+
+    radii: tuple[tuple[float, ...], ...] | None = None  # None: RADIUS, narrowed by the taper alone
+    swell: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    palm: tuple[tuple[int, int, float, float], ...] = PALM
+    wrist: float = WRIST[2]
+    forearm: float = WRIST[2]
+    palm_blend: float = PALM_BLEND
+    wrist_blend: float = WRIST_BLEND
+    web_blend: float = WEB_BLEND
+
+
+PLAIN = Build()  # of 0.1.0
+
+
+@dataclass(frozen=True)
 class Skeleton:
     """Joints (21, 2) of a right hand in palm widths, and the radius (5, 4) of each finger at its joints."""
 
@@ -75,7 +97,7 @@ class Skeleton:
     radii: Array
 
 
-def rest(traits: Mapping[str, Value]) -> Skeleton:
+def rest(traits: Mapping[str, Value], build: Build = PLAIN) -> Skeleton:
     """The resting hand that an identity's traits describe, laid out as a right hand."""
     joints = MEAN_HAND.copy()
     for i in (0, 1, 2):
@@ -87,12 +109,15 @@ def rest(traits: Mapping[str, Value]) -> Skeleton:
         for k in range(start, 3):
             bone = MEAN_HAND[chain[k + 1]] - MEAN_HAND[chain[k]]
             joints[chain[k + 1]] = joints[chain[k]] + bone * factor
-    return Skeleton(joints, _radii(traits))
+    return Skeleton(joints, _radii(traits, build))
 
 
-def _radii(traits: Mapping[str, Value]) -> Array:
+def _radii(traits: Mapping[str, Value], build: Build) -> Array:
     steps = np.linspace(0, 1, 4)
     along = 1 - (1 - float(traits["taper"])) * steps
+    if build.radii is not None:
+        own = along / (1 - 0.2 * steps) * float(traits["finger_width"])
+        return np.asarray(np.array(build.radii) * own)
     widths = np.array([RADIUS[name] for name in FINGERS]) * float(traits["finger_width"])
     radii = widths[:, None] * along[None, :]
     radii[0, :2] *= 1.05
@@ -126,12 +151,17 @@ def rotate(points: Array, degrees: float) -> Array:
     return np.asarray(points @ np.array([[c, s], [-s, c]]))
 
 
-def _wedge(points: Array, a: Array, b: Array, ra: float, rb: float) -> tuple[Array, Array]:
+def _wedge(
+    points: Array, a: Array, b: Array, ra: float, rb: float, swell: float = 0.0
+) -> tuple[Array, Array]:
     """Signed distance to a round-ended wedge (negative inside) and the place along it, 0 to 1."""
     axis = b - a
     t = np.clip((points - a) @ axis / max(float(axis @ axis), 1e-9), 0, 1)
     gap = points - a - t[..., None] * axis
-    return np.sqrt((gap * gap).sum(axis=-1)) - (ra + (rb - ra) * t), t
+    radius = ra + (rb - ra) * t
+    if swell:
+        radius = radius * (1 + 4 * swell * t * (1 - t))
+    return np.sqrt((gap * gap).sum(axis=-1)) - radius, t
 
 
 def _smooth_min(a: Array, b: Array, k: float) -> Array:
@@ -140,13 +170,13 @@ def _smooth_min(a: Array, b: Array, k: float) -> Array:
     return np.asarray(b + (a - b) * h - k * h * (1 - h))
 
 
-def palm_distance(skeleton: Skeleton, points: Array) -> Array:
+def palm_distance(skeleton: Skeleton, points: Array, build: Build = PLAIN) -> Array:
     """Signed distance (...) to the palm without fingers and forearm, in palm widths, negative inside."""
     joints = np.vstack([skeleton.joints, *_helpers(skeleton.joints)])
     out: Array | None = None
-    for a, b, ra, rb in PALM:
+    for a, b, ra, rb in build.palm:
         d, _ = _wedge(points, joints[a], joints[b], ra, rb)
-        out = d if out is None else _smooth_min(out, d, PALM_BLEND)
+        out = d if out is None else _smooth_min(out, d, build.palm_blend)
     assert out is not None
     return out
 
@@ -160,9 +190,9 @@ def _helpers(joints: Array) -> list[Array]:
     ]
 
 
-def _forearm(skeleton: Skeleton, points: Array) -> Array:
+def _forearm(skeleton: Skeleton, points: Array, build: Build) -> Array:
     wrist, down = forearm_axis(skeleton)
-    return _wedge(points, wrist, wrist + 1.8 * down, WRIST[2], WRIST[2])[0]
+    return _wedge(points, wrist, wrist + 1.8 * down, build.wrist, build.forearm)[0]
 
 
 def forearm_axis(skeleton: Skeleton) -> tuple[Array, Array]:
@@ -184,30 +214,35 @@ class Body:
     crest: Array
 
 
-def body(posed: Skeleton, skeleton: Skeleton, points: Array) -> Body:
+def body(posed: Skeleton, skeleton: Skeleton, points: Array, build: Build = PLAIN) -> Body:
     """Where each point of a posed hand lies on the resting hand.
 
     Every bone carries its skin rigidly (stretched along the bone where it is foreshortened); between bones
     the skin blends by distance, and of two fingers that touch, the nearer one is seen.
     """
-    palm = _smooth_min(palm_distance(posed, points), _forearm(posed, points), WRIST_BLEND)
+    palm = _smooth_min(palm_distance(posed, points, build), _forearm(posed, points, build), build.wrist_blend)
     distance, finger = palm, np.zeros(palm.shape, np.intp)
     crest = np.clip(-palm / PALM_ROUND, 0, 1)
     resting = points.copy()
     for i, chain in enumerate(FINGERS.values()):
-        d, back, rim = _finger(posed, skeleton, points, chain, i)
+        d, back, rim = _finger(posed, skeleton, points, chain, i, build)
         seen = d < np.where(finger == 0, palm, distance) + 0.0
         toward = 1 / (1 + np.exp(np.clip((d - palm) / SKIN_BLEND, -40, 40)))
         moved = points + toward[..., None] * (back - points)
         resting = np.where((seen | (finger == 0) & (toward > 0.02))[..., None], moved, resting)
         crest = np.where(seen, toward * rim + (1 - toward) * crest, crest)
         finger = np.where(seen, i + 1, finger)
-        distance = np.minimum(distance, _smooth_min(d, palm, WEB_BLEND))
+        distance = np.minimum(distance, _smooth_min(d, palm, build.web_blend))
     return Body(distance, resting, finger, crest)
 
 
 def _finger(
-    posed: Skeleton, skeleton: Skeleton, points: Array, chain: tuple[int, ...], row: int
+    posed: Skeleton,
+    skeleton: Skeleton,
+    points: Array,
+    chain: tuple[int, ...],
+    row: int,
+    build: Build,
 ) -> tuple[Array, Array, Array]:
     near: Array | None = None
     total, back, rim = np.zeros(points.shape[:-1]), np.zeros(points.shape), np.zeros(points.shape[:-1])
@@ -215,7 +250,7 @@ def _finger(
         a, b = posed.joints[chain[k]], posed.joints[chain[k + 1]]
         tip = b + (0.0 if k < 2 else -0.02) * (b - a)
         radii = skeleton.radii[row]
-        d, _ = _wedge(points, a, tip, float(radii[k]), float(radii[k + 1]))
+        d, _ = _wedge(points, a, tip, float(radii[k]), float(radii[k + 1]), build.swell[k])
         if near is not None and d.min() > FAR:
             break
         weight = np.exp(-np.clip(d + 0.2, 0, 2) / SKIN_BLEND)

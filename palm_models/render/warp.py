@@ -12,7 +12,7 @@ from manifests.words import View
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import frame_matrix, transform
 from palm_models.hand.identity import Identity
-from palm_models.hand.skeleton import Body, Skeleton, body, landmarks, pose, rest
+from palm_models.hand.skeleton import PLAIN, Body, Build, Skeleton, body, landmarks, pose, rest
 
 Array = NDArray[np.float64]
 Float = NDArray[np.float32]
@@ -44,9 +44,9 @@ class Warp:
     posed: Skeleton
 
 
-def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
+def warp(identity: Identity, capture: Capture, view: View, size: int, build: Build = PLAIN) -> Warp:
     """The geometry of one capture of one identity in one view."""
-    skeleton = rest(identity.scalars())
+    skeleton = rest(identity.scalars(), build)
     posed = pose(skeleton, capture)
     skin = Skin(capture)
     flat = _deform(landmarks(posed), skin)
@@ -59,7 +59,7 @@ def warp(identity: Identity, capture: Capture, view: View, size: int) -> Warp:
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
     plane = _project(np.asarray(np.linalg.inv(matrix), np.float64), grid)
     plane = plane - skin.shift(plane)
-    parts = body(posed, skeleton, plane)
+    parts = body(posed, skeleton, plane, build)
     return _assemble(parts, transform(seen, frame), matrix, size, identity.hand == "left", posed)
 
 
