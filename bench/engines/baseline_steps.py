@@ -32,17 +32,17 @@ def main() -> None:
 
 def measure(asked: argparse.Namespace) -> dict[str, object]:
     """Steps at full size, resumed where they were cut off; what the published budget would take."""
-    told = {"view": "palm", "hands": ("left", "right"), "seed": 0, "limit": asked.steps}
+    same = {"view": "palm", "hands": ("left", "right"), "seed": 0, "limit": asked.steps}
     log = asked.out / "log.jsonl"
     before = json.loads(log.read_text().splitlines()[-1])["step"] if log.exists() else 0
     wall, cpu = time.perf_counter(), time.process_time()
     if asked.engine == "wgan-gp":
         options = Wgan(batch=asked.batch, save_epochs=1)  # resumes at every epoch
-        done = train_wgan(asked.aligned, asked.out, options=options, **told)
+        done = train_wgan(asked.aligned, asked.out, options=options, **same)
         pictures, whole = asked.batch, options.epochs * (done["photos"] // PUBLISHED_BATCH) * PUBLISHED_BATCH
     else:
         ddpm = Ddpm(batch=asked.batch, accumulate=asked.accumulate, sample_every=0, save_every=50)
-        done = train_ddpm(asked.aligned, asked.out, options=ddpm, **told)
+        done = train_ddpm(asked.aligned, asked.out, options=ddpm, **same)
         pictures, whole = asked.batch * asked.accumulate, Ddpm().steps * PUBLISHED_BATCH * Ddpm().accumulate
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     steps = max(1, done["steps"] - before)

@@ -137,13 +137,13 @@ def ours() -> dict[str, Any]:
 
     loaded = load_checkpoint(WEIGHTS)
     network, side = loaded.network.train().requires_grad_(True), loaded.network.spec.size
-    told = torch.zeros(8, 37, side // 4, side // 4)
+    structure = torch.zeros(8, 37, side // 4, side // 4)
     noise, when = torch.randn(8, 3, side, side), torch.full((8,), 0.5)
-    picture = seconds(lambda: loss(network, noise, told, noise, when).backward(), 2) / 8
+    picture = seconds(lambda: loss(network, noise, structure, noise, when).backward(), 2) / 8
     told_of = loaded.training
     pictures = int(told_of["steps"]) * int(told_of["batch"])
     with torch.inference_mode():
-        image = 8 * seconds(lambda: network(noise[:1], told[:1], when[:1]))
+        image = 8 * seconds(lambda: network(noise[:1], structure[:1], when[:1]))
     return _cost(
         "diffusion", f"{side} px, {told_of['steps']} steps of {told_of['batch']}", image, picture, pictures
     )
@@ -165,7 +165,7 @@ def written(
 ) -> str:  # fmt: skip
     """The table as Markdown."""
     chosen = SIZES[sizes]
-    steps = ", ".join(f"{name} {told['steps']} steps" for name, told in learned.items())
+    steps = ", ".join(f"{name} {facts['steps']} steps" for name, facts in learned.items())
     lines = [
         f"Made by `bench.engines.table --sizes {sizes}` on {datetime.now(UTC):%Y-%m-%d}, "
         f"{platform.machine()}, torch {torch.__version__}; {took / 60:.0f} minutes. "

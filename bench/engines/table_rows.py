@@ -121,13 +121,13 @@ def pictures_of(name: str, sizes: Sizes, given: Given) -> tuple[Pictures, Labels
         colour = np.repeat(grey[..., None], 3, axis=3)
         return colour, labels, colour[:: sizes.captures][: sizes.realism], cost
     made, captures = engine(name, sizes, given), []
-    told = [
+    series = [
         [make_capture(3, k // 2, HANDS[k % 2], c) for c in range(sizes.captures)]
         for k in range(sizes.identities)
     ]
     made.draw(make_identity(4, 0, "left"), [make_capture(4, 0, "left", 0)], "palm", SIZE)  # warms up
     began = time.process_time()
-    for k, shots in enumerate(told):
+    for k, shots in enumerate(series):
         drawings = made.draw(make_identity(3, k // 2, HANDS[k % 2]), shots, "palm", SIZE)
         captures += [d.image for d in drawings]
     cost = _cost(began, len(captures))

@@ -31,8 +31,8 @@ def drawn(
     pictures = []
     for k in range(count):
         hand: Hand = "right" if k % 2 else "left"
-        told = make_capture(seed, k, hand, 0, captures)
-        pictures.append(engine.draw(make_identity(seed, k, hand, people), [told], "palm", 128)[0].image)
+        shot = make_capture(seed, k, hand, 0, captures)
+        pictures.append(engine.draw(make_identity(seed, k, hand, people), [shot], "palm", 128)[0].image)
     return np.stack(pictures)
 
 

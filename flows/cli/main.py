@@ -14,6 +14,7 @@ from flows.cli.status import status
 from manifests.files.layout import REPORTS
 from manifests.recipe import Recipe
 from tasks.work.logs import set_up_logging
+from tasks.workers.threads import ONE_THREAD
 
 QUIET = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
@@ -24,7 +25,7 @@ QUIET = {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none
     "DO_NOT_TRACK": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
-    "OMP_NUM_THREADS": "1",  # threads of several processes spin against each other
+    **ONE_THREAD,
 }
 
 

@@ -3,6 +3,7 @@
 import logging
 
 from manifests.words import PalmforgeError
+from tasks.work.logs import ready
 
 
 class WithoutTrace(logging.Filter):
@@ -18,6 +19,7 @@ class WithoutTrace(logging.Filter):
 
 def quiet_errors() -> None:
     """Install the filter on Prefect's loggers; once is enough, again does no harm."""
+    ready()  # our own lines from INFO on: a Prefect worker sets nothing up
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logger = logging.getLogger(name)
         if not any(isinstance(f, WithoutTrace) for f in logger.filters):

@@ -49,9 +49,9 @@ def write_checkpoint(
     """Write a network's weights (as `dtype`; None: as they are) and its config, as `save_checkpoint` does."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     weights = save({k: v.to(dtype) if dtype else v for k, v in tensors.items()})
-    told = {"format": FORMAT, **config, "weights_sha256": hashlib.sha256(weights).hexdigest()}
+    written = {"format": FORMAT, **config, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / WEIGHTS, weights)
-    write_bytes(folder / CONFIG, (json.dumps(told, indent=2, sort_keys=True) + "\n").encode())
+    write_bytes(folder / CONFIG, (json.dumps(written, indent=2, sort_keys=True) + "\n").encode())
 
 
 def open_checkpoint(folder: Path, engine: str) -> tuple[dict[str, Any], str]:

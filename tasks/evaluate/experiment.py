@@ -106,15 +106,15 @@ def _set(name: str, q: Question, like: Palms, quiet: Progress) -> Palms:
 
 
 def _vectors(job: _Job) -> list[NDArray[np.float32]]:
-    import torch
+    from palm_models.engines.threads import one_thread  # costly: torch
 
-    torch.set_num_threads(1)  # the figures must not depend on the number of threads
     b = job.budget
     augment = Augmentation() if b.augment else None
     plan = Training(steps=b.steps, batch=b.batch, augment=augment, seed=job.seed)
     classes = np.unique(job.palms.labels, return_inverse=True)[1]
-    encoder = train(job.palms.grey, classes, plan, EncoderConfig(size=b.size, width=b.width))
-    return [encoder.embed(test) for test in job.tests]
+    with one_thread():  # the figures must not depend on the number of threads
+        encoder = train(job.palms.grey, classes, plan, EncoderConfig(size=b.size, width=b.width))
+        return [encoder.embed(test) for test in job.tests]
 
 
 def _died(job: _Job) -> list[NDArray[np.float32]]:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.words import View
-from palm_models.engines.baselines.common import resize
 from palm_models.engines.checkpoint import TrainingError
+from palm_models.engines.pictures import resize
 from palm_models.seeds import Draw, generator, sequence
 
 log = logging.getLogger("palmforge")

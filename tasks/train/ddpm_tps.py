@@ -15,8 +15,8 @@ from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.ddpm_engine import NAME
-from palm_models.engines.baselines.parts_state import Part, resume_parts, write_parts
 from palm_models.engines.checkpoint import write_bytes
+from palm_models.engines.training_state import Part, resume_state, write_state
 from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
 BETAS = (0.9, 0.99)  # these and the next two are the Trainer's own
@@ -89,7 +89,7 @@ def train_ddpm(
     palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
     training = DdpmTraining(options, palms, where)
     if resume:
-        training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
+        training.step = resume_state(out / "state.safetensors", training.parts(), settings)
         if training.step:
             training.scaler.load_state_dict(_scaler(out))
     first, last, loss = training.step, limit or options.steps, 0.0
@@ -116,7 +116,7 @@ def _save(
     average = training.ema.ema_model.model
     save_baseline(out, NAME, average, network, view, {**settings, "step": training.step})
     write_bytes(out / "scaler.json", json.dumps(training.scaler.state_dict()).encode())
-    write_parts(out / "state.safetensors", training.parts(), training.step, settings)
+    write_state(out / "state.safetensors", training.parts(), training.step, settings)
 
 
 def _scaler(out: Path) -> dict[str, Any]:

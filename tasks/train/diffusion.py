@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from palm_models.engines.averages import average_of, follow
 from palm_models.engines.checkpoint import TrainingError, write_bytes
 from palm_models.engines.diffusion.condition import Condition
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
@@ -21,10 +22,14 @@ from palm_models.engines.diffusion.pairs import Photo, detail_scale, make_pair, 
 from palm_models.engines.diffusion.process import draw_times, loss
 from palm_models.engines.diffusion.sheet import sample_sheet
 from palm_models.engines.diffusion.weights import save_checkpoint
-from palm_models.engines.training_state import TrainingState, resume_state, write_state
+from palm_models.engines.training_state import Part, resume_state, write_state
 
 log = logging.getLogger("palmforge")
 Progress = Callable[[int, int], None]  # (steps done, steps in all)
+
+
+# May differ when a training goes on.
+FREE = frozenset({"steps", "cooldown", "save_every", "sample_every", "log_every", "workers"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class TrainSettings:
     log_every: int = 50
     workers: int = 0  # threads that prepare batches ahead; 0 prepares them in between
 
+    def determining(self) -> dict[str, Any]:
+        """What a training must share with another to go on from its state."""
+        return {name: value for name, value in asdict(self).items() if name not in FREE}
+
 
 @dataclass(frozen=True)
 class TrainReport:
@@ -66,6 +75,23 @@ class TrainReport:
     def facts(self) -> dict[str, Any]:
         """The report as JSON-able values."""
         return {**asdict(self), "loss": round(self.loss, 5), "checkpoint": str(self.checkpoint)}
+
+
+class _Training:
+    """A training between two steps: network, averaged network, optimizer, steps done."""
+
+    def __init__(self, settings: TrainSettings, device: torch.device) -> None:
+        network = Denoiser(NetworkSpec(settings.size, settings.dim, settings.mults))
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = average_of(self.network)
+        weights = self.network.parameters()
+        self.optimizer = torch.optim.AdamW(weights, settings.learning_rate, betas=(0.9, 0.99), fused=True)
+        self.step = 0
+
+    def parts(self) -> dict[str, Part]:
+        """Everything that a step changes."""
+        network = getattr(self.network, "module", self.network)  # accelerate may have wrapped it
+        return {"network": network, "ema": self.ema, "optimizer": self.optimizer}
 
 
 @dataclass(frozen=True)
@@ -101,12 +127,9 @@ def train(
     scales = {view: detail_scale(photos, view, settings.size) for view in ("palm", "hand")}
     accelerator = Accelerator()
     torch.manual_seed(settings.seed)
-    network = Denoiser(NetworkSpec(settings.size, settings.dim, settings.mults))
-    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, betas=(0.9, 0.99), fused=True)
-    state = TrainingState(network, optimizer)
+    state = _Training(settings, accelerator.device)
     if resume:
-        resume_state(out / "state.safetensors", state, asdict(settings))
-    state.to(accelerator.device)
+        state.step = resume_state(out / "state.safetensors", state.parts(), settings.determining())
     state.network, state.optimizer = accelerator.prepare(state.network, state.optimizer)
     source = _Source(photos, scales, settings, _parts(settings.devices, accelerator))
     mean, first = 0.0, state.step
@@ -173,7 +196,7 @@ class _Source:
         clean = torch.from_numpy(np.stack([detail for detail, _ in pairs]))
         drop, fine = torch.rand((2, chosen.batch), generator=generator)
         packed = without_lines(
-            pack([told for _, told in pairs]),
+            pack([structure for _, structure in pairs]),
             drop < chosen.condition_dropout,
             fine < chosen.condition_dropout,
         )
@@ -199,7 +222,7 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     )
 
 
-def _step(state: TrainingState, batch: _Batch, settings: TrainSettings, accelerator: Any) -> Tensor:
+def _step(state: _Training, batch: _Batch, settings: TrainSettings, accelerator: Any) -> Tensor:
     device = accelerator.device
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, settings)
@@ -210,12 +233,12 @@ def _step(state: TrainingState, batch: _Batch, settings: TrainSettings, accelera
     accelerator.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.step += 1
-    state.average(min(settings.ema, (1 + state.step) / (10 + state.step)))
+    follow(state.ema, getattr(state.network, "module", state.network), settings.ema, state.step)
     return value.detach()
 
 
 def _record(
-    state: TrainingState, mean: float, out: Path, source: _Source, settings: TrainSettings, seconds: float
+    state: _Training, mean: float, out: Path, source: _Source, settings: TrainSettings, seconds: float
 ) -> None:
     last = state.step == settings.steps
     if state.step % settings.log_every == 0 or last:
@@ -226,7 +249,7 @@ def _record(
         log.info("train step %(step)s loss %(loss)s after %(seconds)s s", line)
     if state.step % settings.save_every == 0 or last:
         _save(state, out, source, settings)
-        write_state(out / "state.safetensors", state, asdict(settings))
+        write_state(out / "state.safetensors", state.parts(), state.step, settings.determining())
     if settings.sample_every and (state.step % settings.sample_every == 0 or last):
         shown = [*source.by_view["palm"][:6], *source.by_view["hand"][:2]]
         write_bytes(
@@ -234,7 +257,7 @@ def _record(
         )
 
 
-def _save(state: TrainingState, out: Path, source: _Source, settings: TrainSettings) -> None:
+def _save(state: _Training, out: Path, source: _Source, settings: TrainSettings) -> None:
     training = {**asdict(settings), "exclude": len(settings.exclude), "step": state.step}
     scales = {view: (float(s[0]), float(s[1]), float(s[2])) for view, s in source.scales.items()}
     save_checkpoint(out, state.ema, scales, training)

@@ -3,22 +3,21 @@
 import time
 from pathlib import Path
 
-import torch
-
 from manifests.recipe import Recipe
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.wgan import Generator, WganSpec
+from palm_models.engines.threads import one_thread
 
 PROBE = 2  # steps of the sampler that are timed
 
 
+@one_thread()
 def fresh_baseline(recipe: Recipe, folder: Path) -> tuple[Recipe, float]:
     """Write an untrained checkpoint of the recipe's baseline into `folder`.
 
     Returns the recipe with the sampler cut to PROBE steps, and the seconds an image that this leaves out.
     """
-    torch.set_num_threads(1)
     view, own = recipe.dataset.views[0], recipe.ddpm
     if recipe.engine.name == "wgan-gp":
         shape = {"size": recipe.wgan.size, "latent": recipe.wgan.latent, "width": recipe.wgan.width}

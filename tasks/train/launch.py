@@ -13,6 +13,7 @@ from typing import Any
 
 from manifests.words import PalmforgeError
 from tasks.train.diffusion import Progress, TrainReport, TrainSettings, train
+from tasks.workers.threads import ONE_THREAD
 
 KEPT = 40  # last lines of the processes' output that an error shows
 
@@ -39,7 +40,7 @@ def launch(
     ]
     root = Path(__file__).resolve().parents[2]
     search = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
-    environment = {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": search}
+    environment = {**ONE_THREAD, **os.environ, "PYTHONPATH": search}
     process = subprocess.Popen(
         [*command, json.dumps(work)],
         env=environment,

@@ -1,6 +1,5 @@
 """Train the wgan-gp engine on aligned photographs, resumable at any checkpoint."""
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from torch import Tensor
 
 from manifests.recipe.baselines import Wgan
 from manifests.words import View
+from palm_models.engines.averages import average_of, follow
 from palm_models.engines.baselines.common import save_baseline
-from palm_models.engines.baselines.parts_state import Part, resume_parts, write_parts
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.engines.baselines.wgan_engine import NAME
 from palm_models.engines.checkpoint import write_bytes
+from palm_models.engines.training_state import Part, resume_state, write_state
 from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
 SHOWN = 25  # pictures of a sample grid
@@ -37,7 +37,7 @@ class WganTraining:
         torch.manual_seed(self.palms.seed)
         spec = WganSpec(chosen.size, chosen.latent, chosen.width)
         self.generator, self.critic = Generator(spec).to(self.device), Critic(spec).to(self.device)
-        self.ema = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        self.ema = average_of(self.generator)
         betas = (chosen.beta1, chosen.beta2)
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), chosen.generator_rate, betas)
         self.critic_adam = torch.optim.Adam(self.critic.parameters(), chosen.critic_rate, betas)
@@ -66,14 +66,8 @@ class WganTraining:
         loss = -self.critic(self.generator(self.latents(len(real), noise))).mean()
         _update(self.generator_adam, loss)
         self.step += 1
-        self._average(min(self.options.ema, (1 + self.step) / (10 + self.step)))
+        follow(self.ema, self.generator, self.options.ema, self.step)
         return float(worth.detach()), float(loss.detach())
-
-    @torch.no_grad()
-    def _average(self, memory: float) -> None:
-        torch._foreach_lerp_(list(self.ema.parameters()), list(self.generator.parameters()), 1 - memory)
-        for own, other in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
-            own.copy_(other)  # statistics of the batch norms average by themselves
 
 
 def _update(adam: torch.optim.Adam, loss: Tensor) -> None:
@@ -96,7 +90,7 @@ def train_wgan(
     palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
     training = WganTraining(options, palms, where)
     if resume:
-        training.step = resume_parts(out / "state.safetensors", training.parts(), settings)
+        training.step = resume_state(out / "state.safetensors", training.parts(), settings)
     first, last = training.step, limit or options.epochs * palms.steps
     losses = (0.0, 0.0)
     while training.step < last:
@@ -124,7 +118,7 @@ def _record(
     spec = training.generator.spec
     network = {"size": spec.size, "latent": spec.latent, "width": spec.width}
     save_baseline(out, NAME, training.ema, network, view, {**settings, "step": training.step})
-    write_parts(out / "state.safetensors", training.parts(), training.step, settings)
+    write_state(out / "state.safetensors", training.parts(), training.step, settings)
     latents = training.latents(SHOWN, torch.Generator().manual_seed(0))  # the same individuals in every grid
     with torch.no_grad():
         write_bytes(out / f"sample-{epoch:05d}.png", grid(training.ema(latents)))

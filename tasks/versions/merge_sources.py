@@ -96,8 +96,8 @@ def _source(dataset: Dataset, taken: _Taken, offset: int, drop_duplicates: bool)
 
 def _person(row: dict[str, Any]) -> Person:
     parameters = row.get(PARAMETERS)
-    told = json.loads(parameters) if parameters else {}
-    return row["identity_seed"], str(told.get("subject", row["subject_id"]))
+    recorded = json.loads(parameters) if parameters else {}
+    return row["identity_seed"], str(recorded.get("subject", row["subject_id"]))
 
 
 def _prefix(dataset: Dataset, taken: _Taken, people: dict[Person, str]) -> str:

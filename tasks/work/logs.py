@@ -18,6 +18,7 @@ def bound(**about: str) -> Iterator[None]:
 
     An exception that leaves the block carries them as a note.
     """
+    ready()
     before = dict(_about.get())
     token = _about.set(tuple({**before, **{k: v for k, v in about.items() if v}}.items()))
     try:
@@ -61,6 +62,7 @@ class JsonLines(logging.Formatter):
 
 def set_up_logging() -> None:
     """Lines of palmforge from level INFO, of others from WARNING, to standard error; also in a worker."""
+    ready()
     text = logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S")
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if os.environ.get(FORMAT) == "json" else text)
@@ -70,5 +72,8 @@ def set_up_logging() -> None:
     root.setLevel(logging.WARNING)
 
 
-log.addFilter(_About())
-log.setLevel(logging.INFO)  # here, for a Prefect worker sets nothing up
+def ready() -> None:
+    """Our own logger as we want it, once; importing this module leaves the process as it was."""
+    if not any(isinstance(known, _About) for known in log.filters):
+        log.addFilter(_About())
+        log.setLevel(logging.INFO)

@@ -1,7 +1,6 @@
 """Runs one job over many items, on processes of this machine or on Dask, and survives a worker's death."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from manifests.recipe import Recipe
 from manifests.words import PalmforgeError
 from tasks.work.stage import code_digest
 from tasks.workers.parallel import available_cores, in_order
+from tasks.workers.threads import one_thread_a_process
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -96,14 +96,9 @@ class _Held(Generic[S, T, R]):
                 f"worker {os.getpid()} on {os.uname().nodename} runs another version of palmforge, and would "
                 "draw other pictures: install the same one there and start the worker again"
             )
-        import cv2
-
-        # OpenMP threads of several processes fight for cores
-        os.environ["OMP_NUM_THREADS"] = "1"
-        cv2.setNumThreads(1)
+        one_thread_a_process()
         state = self.setup()
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(1)
+        one_thread_a_process()  # of what the set-up loaded, too
         return state
 
 

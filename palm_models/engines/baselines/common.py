@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -33,14 +32,6 @@ def typical_landmarks(hand: Hand, view: View, size: int) -> NDArray[np.float32]:
     """The landmarks (21, 2) px of an average hand in a view: where nothing better is known."""
     points = landmarks(Skeleton(MEAN_HAND, np.zeros((5, 4)))) * (-1.0 if hand == "left" else 1.0, 1.0)
     return transform(points, frame_matrix(points, view, size))
-
-
-def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A square picture (s, s, 3) at `size` px."""
-    if len(picture) == size:
-        return picture
-    how = cv2.INTER_AREA if size < len(picture) else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
 
 
 def save_baseline(

@@ -19,11 +19,12 @@ from palm_models.engines.baselines.common import (
     fill,
     generator,
     load_baseline,
-    resize,
     typical_landmarks,
 )
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, renoise, sample
 from palm_models.engines.baselines.tps import bend, spline
+from palm_models.engines.pictures import resize
+from palm_models.engines.threads import one_thread
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import palm_width
 from palm_models.hand.identity import Identity
@@ -48,7 +49,7 @@ class _Individual:
     picture: Tensor  # (1, 3, s, s) in [-1, 1]
     landmarks: NDArray[np.float32]  # (21, 2) px
     points: NDArray[np.float32]  # (n, 2) px, control points of the warps
-    told: dict[str, Any]
+    recorded: dict[str, Any]
 
 
 class DdpmEngine:
@@ -81,6 +82,7 @@ class DdpmEngine:
         fill(diffusion.model, folder)
         return cls(diffusion, view, digest, variation, device, hand_task)
 
+    @one_thread()
     def draw(self, identity: Identity, captures: Sequence[Capture], view: View, size: int) -> list[Drawing]:
         """One drawing a capture, in their order."""
         check_view(view, self.view, NAME)
@@ -96,8 +98,8 @@ class DdpmEngine:
             side = picture.shape[-1]
             marks = typical_landmarks(identity.hand, view, side) if found is None else found
             points = lattice(side) if found is None else found
-            told = {"noise_seed": seed, "control_points": "grid" if found is None else "found"}
-            self.last = _Individual(key, picture, marks, points, told)
+            recorded = {"noise_seed": seed, "control_points": "grid" if found is None else "found"}
+            self.last = _Individual(key, picture, marks, points, recorded)
         return self.last
 
     def _find(self, picture: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -113,8 +115,8 @@ class DdpmEngine:
         points = (own.points + move).astype(np.float32)
         bent = bend(anew, own.points, points) if move.any() else anew
         marks = (spline(own.points, points, own.landmarks) + 0.5) * (size / len(bent)) - 0.5
-        told = {"move": float(np.linalg.norm(move, axis=1).mean()), "renoise": chosen.renoise}
-        return Drawing(resize(bent, size), marks.astype(np.float32), own.told, told)
+        recorded = {"move": float(np.linalg.norm(move, axis=1).mean()), "renoise": chosen.renoise}
+        return Drawing(resize(bent, size), marks.astype(np.float32), own.recorded, recorded)
 
 
 def lattice(side: int) -> NDArray[np.float32]:

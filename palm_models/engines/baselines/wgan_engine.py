@@ -16,10 +16,11 @@ from palm_models.engines.baselines.common import (
     fill,
     generator,
     load_baseline,
-    resize,
     typical_landmarks,
 )
 from palm_models.engines.baselines.wgan import Generator, WganSpec
+from palm_models.engines.pictures import resize
+from palm_models.engines.threads import one_thread
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 
@@ -56,14 +57,18 @@ class WganEngine:
         check_view(view, self.view, NAME)
         latent = individual(identity, self.network.spec.latent)
         marks = typical_landmarks(identity.hand, view, size)
-        told = {"latent_norm": float(np.linalg.norm(latent)), "latent": [round(float(x), 6) for x in latent]}
+        recorded = {
+            "latent_norm": float(np.linalg.norm(latent)),
+            "latent": [round(float(x), 6) for x in latent],
+        }
         drawings = []
         for capture in captures:
             near = nearby(latent, capture, self.noise, self.angle)
             image = resize(self._picture(near), size)
-            drawings.append(Drawing(image, marks, told, {"angle": angle_between(latent, near)}))
+            drawings.append(Drawing(image, marks, recorded, {"angle": angle_between(latent, near)}))
         return drawings
 
+    @one_thread()
     @torch.inference_mode()
     def _picture(self, latent: Latent) -> NDArray[np.uint8]:
         picture = self.network(torch.from_numpy(latent)[None].to(self.device))[0].permute(1, 2, 0)

@@ -18,11 +18,12 @@ from palm_models.engines.diffusion.condition import Condition, condition, ground
 from palm_models.engines.diffusion.network import pack, without_lines
 from palm_models.engines.diffusion.sampler import Denoise, guided, multistep, released, time_steps
 from palm_models.engines.diffusion.weights import load_checkpoint
-from palm_models.engines.renderer import covered, scene
+from palm_models.engines.pictures import resize
+from palm_models.engines.threads import one_thread
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 from palm_models.render.camera import develop, photograph
-from palm_models.render.shade import lay
+from palm_models.render.scene import covered, scene
 from palm_models.render.surface import Surface, surface
 from palm_models.render.warp import Warp, warp
 from palm_models.seeds import Draw, generator
@@ -40,7 +41,7 @@ class _Scene:
 
     rendered: NDArray[np.uint8]
     seen: Warp
-    told: Condition
+    structure: Condition
     noise: NDArray[np.float32]  # (3, s, s)
 
 
@@ -68,8 +69,6 @@ class DiffusionEngine:
         self.checkpoint = loaded.digest
         self.loaded, self.device = loaded, torch.device(device)
         self.batch = 1 if self.device.type == "cpu" else 16
-        if self.device.type == "cpu":
-            torch.set_num_threads(1)  # another number of threads could add up in another order
         network = loaded.network.to(self.device)
         self.network = network.to(memory_format=torch.channels_last)
         hand = start if start == 1 else HAND_START * start
@@ -88,14 +87,15 @@ class DiffusionEngine:
             skins += self._sample(full)[: len(some)]
         return [_finish(s, k, c, size) for s, k, c in zip(scenes, skins, captures, strict=True)]
 
+    @one_thread()
     @torch.inference_mode()
     def _sample(self, scenes: Sequence[_Scene]) -> list[NDArray[np.uint8]]:
-        view = scenes[0].told.view
+        view = scenes[0].structure.view
         scale, times = self.loaded.scale(view), self.times[view]
-        bases = [ground(s.told.thumbnail, len(s.rendered)) for s in scenes]
+        bases = [ground(s.structure.thumbnail, len(s.rendered)) for s in scenes]
         clean = np.stack([to_detail(s.rendered, base, scale) for s, base in zip(scenes, bases, strict=True)])
         noisy = (1 - times[0]) * clean + times[0] * np.stack([s.noise for s in scenes])
-        packed, everything = pack([s.told for s in scenes]), torch.ones(len(scenes), dtype=torch.bool)
+        packed, everything = pack([s.structure for s in scenes]), torch.ones(len(scenes), dtype=torch.bool)
         bare = self._denoiser(without_lines(packed, everything, everything))
         denoise = released(guided(self._denoiser(packed), bare, self.guidance), bare, self.release)
         details = multistep(denoise, torch.from_numpy(noisy.astype(np.float32)).to(self.device), times)
@@ -135,10 +135,10 @@ def _scene(
     drawn: Surface, tile: NDArray[np.float32], identity: Identity, capture: Capture, view: View, side: int
 ) -> _Scene:
     seen = warp(identity, capture, view, side)
-    light = scene(lay(drawn, seen, identity, capture), seen, identity, capture)
+    light = scene(drawn, seen, identity, capture)
     rendered = photograph(light, _without_camera(capture), seen.scale, covered(seen))
-    told = condition(rendered, seen.landmarks, view)
-    return _Scene(rendered, seen, told, capture_noise(tile, capture, seen, view))
+    structure = condition(rendered, seen.landmarks, view)
+    return _Scene(rendered, seen, structure, capture_noise(tile, capture, seen, view))
 
 
 def _finish(scene: _Scene, skin: NDArray[np.uint8], capture: Capture, size: int) -> Drawing:
@@ -148,7 +148,7 @@ def _finish(scene: _Scene, skin: NDArray[np.uint8], capture: Capture, size: int)
     inside = cover[..., None]
     picture = (inside * skin + (1 - inside) * scene.rendered + 0.5).astype(np.uint8)
     hand = np.asarray(cv2.resize(cover, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
-    stored = _develop(_resize(picture, size), capture, seen.scale * factor, hand)
+    stored = _develop(resize(picture, size), capture, seen.scale * factor, hand)
     return Drawing(stored, np.asarray((seen.landmarks + 0.5) * factor - 0.5, np.float32))
 
 
@@ -170,10 +170,3 @@ def _linear() -> NDArray[np.float32]:
     """Linear light of each 8-bit sRGB level, (256,) in [0, 1] (IEC 61966-2-1)."""
     x = np.arange(256) / 255
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def _resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    if len(picture) == size:
-        return picture
-    how = cv2.INTER_AREA if size < len(picture) else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)

@@ -68,8 +68,8 @@ def make_pair(
     picture, marks = place(photo, size, rng)
     if rng is not None:
         picture = recolour(picture, rng)
-    told = condition(picture, marks, photo.view)
-    return to_detail(picture, ground(told.thumbnail, size), scale), told
+    structure = condition(picture, marks, photo.view)
+    return to_detail(picture, ground(structure.thumbnail, size), scale), structure
 
 
 def place(

@@ -22,8 +22,8 @@ def sample_sheet(
     rng = torch.Generator().manual_seed(0)
     columns = []
     for photo in photos:
-        detail, told = make_pair(photo, size, scales[photo.view], None)
-        packed = pack([told]).to(device)
+        detail, structure = make_pair(photo, size, scales[photo.view], None)
+        packed = pack([structure]).to(device)
         noise = torch.randn((1, 3, size, size), generator=rng).to(device)
 
         def denoise(x: torch.Tensor, t: float, packed: torch.Tensor = packed) -> torch.Tensor:
@@ -31,8 +31,8 @@ def sample_sheet(
 
         half = 0.5 * noise + 0.5 * torch.from_numpy(detail)[None].to(device)
         drawn = [multistep(denoise, noise, time_steps(1.0, 12)), multistep(denoise, half, time_steps(0.5, 6))]
-        base = ground(told.thumbnail, size)
+        base = ground(structure.thumbnail, size)
         pictures = [to_picture(d[0].cpu().numpy(), base, scales[photo.view]) for d in drawn]
-        lines = np.repeat((told.lines[0] * 255).astype(np.uint8)[..., None], 3, axis=2)
+        lines = np.repeat((structure.lines[0] * 255).astype(np.uint8)[..., None], 3, axis=2)
         columns.append(np.vstack([place(photo, size, None)[0], lines, *pictures]))
     return bytes(cv2.imencode(".png", np.ascontiguousarray(np.hstack(columns)[..., ::-1]))[1])

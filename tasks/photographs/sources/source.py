@@ -102,8 +102,8 @@ def _walk(root: Path) -> Iterator[Found]:
             yield _file(_relative(root, Path(item)), item)
             continue
         try:
-            told = Path(item).stat()
-            here = (told.st_dev, told.st_ino)
+            status = Path(item).stat()
+            here = (status.st_dev, status.st_ino)
             if here in above:  # a link back to a folder above would never end
                 continue
             with os.scandir(item) as listing:

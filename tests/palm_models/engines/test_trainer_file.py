@@ -54,7 +54,7 @@ def test_it_draws_what_the_library_draws_from_the_averaged_weights(trainer, tmp_
     assert (found["dim"], found["mults"], found["timesteps"]) == (8, [1, 2], 12)
     assert (found["objective"], found["schedule"]) == ("pred_noise", "sigmoid")
     engine = DdpmEngine.load(tmp_path, variation=Variation(0, 0, 0))
-    seed = engine._individual(make_identity(3, 0, "left"), "palm").told["noise_seed"]
+    seed = engine._individual(make_identity(3, 0, "left"), "palm").recorded["noise_seed"]
     for sampled, wanted in ((seed, True), (seed + 1, False)):
         torch.manual_seed(sampled)
         theirs = made.ema.ema_model.eval().sample(batch_size=1) * 2 - 1  # theirs is in [0, 1]
