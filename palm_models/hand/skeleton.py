@@ -72,8 +72,8 @@ class Build:
     """The flesh that all hands of an engine have on their bones; lengths in palm widths.
 
     radii: of each finger (thumb to little) at its four joints, for taper 0.8; swell: added half way along the
-    first, second and last bone, as a share of the radius; palm: wedges as in PALM; wrist, forearm: half width at the wrist, and 1.8
-    further down; blends: how softly the palm's wedges, forearm and fingers meet.
+    first, second and last bone, as a share of the radius; palm: wedges as in PALM; wrist, forearm: half width
+    at the wrist, and 1.8 further down; blends: how softly the palm's wedges, forearm and fingers meet.
     """
 
     radii: tuple[tuple[float, ...], ...] | None = None  # None: RADIUS, narrowed by the taper alone
