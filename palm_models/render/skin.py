@@ -11,6 +11,9 @@ Array = NDArray[np.float64]
 # linear sRGB of CIE XYZ under D65 (IEC 61966-2-1)
 XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 WHITE = np.array([0.95047, 1.0, 1.08883])
+# Individual typology angle in degrees above which skin is called so, lightest first (Chardon et al. 1991,
+# Del Bino & Bernerd 2013).
+BANDS = {"very light": 55.0, "light": 41.0, "intermediate": 28.0, "tan": 10.0, "brown": -30.0, "dark": -90.0}
 
 
 def tone_to_lab(tone: float, redness: float) -> Array:
@@ -43,6 +46,11 @@ def linear_to_lab(rgb: Array) -> Array:
 def typology_angle(lab: Array) -> float:
     """ITA in degrees of a CIELAB colour (3,)."""
     return float(np.degrees(np.arctan2(lab[0] - 50.0, lab[2])))
+
+
+def band(tone: float) -> str:
+    """What skin of an individual typology angle in degrees is called."""
+    return next((name for name, least in BANDS.items() if tone > least), "dark")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,8 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import IDENTITIES
 from manifests.read.open import Dataset
+from palm_models.render.skin import BANDS, band
 from tasks.report.sampled import counts
-
-# Individual typology angle in degrees above which skin is called so (Chardon 1991, Del Bino & Bernerd 2013)
-BANDS = ((55, "very light"), (41, "light"), (28, "intermediate"), (10, "tan"), (-30, "brown"))
-DARKEST = "dark"
 
 
 def balance(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -30,14 +27,9 @@ def balance(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         "capture": {name: _distribution([r[name] for r in rows]) for name in _capture_names(rows[0])},
     }  # fmt: skip
     if "identity_skin_tone" in columns:
-        tones = Counter(map(skin_band, identities["identity_skin_tone"].to_pylist()))
-        found["skin_tone"] = {band: tones[band] for band in (*(b for _, b in BANDS), DARKEST)}
+        tones = Counter(map(band, identities["identity_skin_tone"].to_pylist()))
+        found["skin_tone"] = {name: tones[name] for name in BANDS}
     return found
-
-
-def skin_band(ita: float) -> str:
-    """The band of an individual typology angle in degrees (Chardon et al. 1991, Del Bino & Bernerd 2013)."""
-    return next((band for least, band in BANDS if ita > least), DARKEST)
 
 
 def _capture_names(row: Mapping[str, Any]) -> list[str]:

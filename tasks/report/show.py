@@ -13,11 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from manifests.files.layout import IDENTITIES, MANIFEST
 from manifests.read.open import Dataset, data_root
 from manifests.tools.sql import ask, tables
+from palm_models.render.skin import BANDS
 from tasks.report.sheets import Block, Row, draw_sheet
 
 SHOWN_IDENTITIES, SHOWN_CAPTURES = 12, 8  # on the sheet at most
-# Skin by individual typology angle in degrees (Chardon et al. 1991), lightest first: name and least angle.
-SKIN = {"very light": 55, "light": 41, "intermediate": 28, "tan": 10, "brown": -30, "dark": -91}
 
 Table = list[dict[str, Any]]
 
@@ -57,7 +56,7 @@ def summary(dataset: Dataset) -> Summary:
             ),
         }
         if "identity_skin_tone" in people:
-            cases = " ".join(f"WHEN identity_skin_tone >= {low} THEN '{name}'" for name, low in SKIN.items())
+            cases = " ".join(f"WHEN identity_skin_tone > {low} THEN '{name}'" for name, low in BANDS.items())
             found["skin tones"] = count(
                 f"SELECT CASE {cases} END AS skin, count(*) AS identities, sum(images) AS images"
                 " FROM identities GROUP BY skin ORDER BY min(identity_skin_tone) DESC"

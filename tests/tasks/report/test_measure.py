@@ -13,7 +13,6 @@ from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from palm_models.shipped import WEIGHTS
-from tasks.report.balance import skin_band
 from tasks.report.measure import measure
 from tasks.report.sampled import sample
 from tests.helpers.fake_shards import HANDS, publish_shards, row, write_shard
@@ -90,8 +89,3 @@ def test_the_sample_is_bounded_and_drawn_by_seed(version):
     assert few.pictures.shape[1:] == (128, 128, 3) and not any(r["augmented"] for r in few.rows)
     again = sample(open_dataset(version), seed=1, images=9)
     assert np.array_equal(few.pictures, again.pictures)
-
-
-def test_skin_bands_are_those_of_the_scale():
-    angles = (60, 50, 30, 20, 0, -40)
-    assert [skin_band(a) for a in angles] == ["very light", "light", "intermediate", "tan", "brown", "dark"]
