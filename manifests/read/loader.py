@@ -1,15 +1,14 @@
 """PalmLoader: torch's DataLoader with a state that counts the batches that arrived: resumes exactly."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from manifests.read.balanced import PKOrder
 from manifests.read.orders import WINDOW, EpochOrder, Order, Place
-
-if TYPE_CHECKING:
-    from manifests.read.dataset import PalmDataset
 
 
 class Resumable(Protocol):
@@ -20,6 +19,22 @@ class Resumable(Protocol):
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to a batch of an epoch."""
+
+
+class Batched(Protocol):
+    """What is read in batches: a PalmDataset."""
+
+    image: Any
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Images."""
+
+    def batch(self, indices: Sequence[int]) -> Any:
+        """The images at `indices`, as one batch."""
+
+    def blocks(self) -> tuple[NDArray[np.int64], int]:
+        """The block of each image that is read at once, and how many blocks are held in memory."""
 
 
 class PalmLoader(Place):
@@ -41,7 +56,7 @@ class PalmLoader(Place):
     @classmethod
     def of(
         cls,
-        dataset: "PalmDataset",
+        dataset: Batched,
         batch_size: int = 64,
         *,
         per_identity: int = 0,
@@ -98,7 +113,7 @@ class PalmLoader(Place):
 class _Batches:
     """A dataset asked for whole batches by lists of row numbers."""
 
-    def __init__(self, dataset: "PalmDataset") -> None:
+    def __init__(self, dataset: Batched) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:

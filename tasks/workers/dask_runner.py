@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from tasks.workers.parallel import AHEAD
-from tasks.workers.runner import RunnerError, Workers
+from tasks.workers.workers import RunnerError, Workers
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -4,14 +4,15 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from manifests.recipe import Recipe
-from manifests.words import PalmforgeError
 from tasks.work.stage import code_digest
-from tasks.workers.parallel import available_cores, in_order
+from tasks.workers.parallel import in_order
 from tasks.workers.threads import one_thread_a_process
+from tasks.workers.workers import RunnerError, Workers
+
+__all__ = ["RunnerError", "Workers", "run"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -20,33 +21,6 @@ R = TypeVar("R")
 
 def _code() -> str:
     return code_digest("palm_models", "tasks", "manifests")
-
-
-class RunnerError(PalmforgeError):
-    """The workers cannot do their work; the message says which ones and what to do."""
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Who works: `count` processes of this machine (0 = one a core), or those of a Dask scheduler.
-
-    With runner "dask" an empty address starts a local cluster of `count` processes.
-    """
-
-    runner: Literal["local", "dask"] = "local"
-    count: int = 0
-    address: str = ""
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> "Workers":
-        """The workers that the recipe's section engine asks for."""
-        engine = recipe.engine
-        return cls(engine.runner, engine.workers, engine.dask_address)
-
-    @property
-    def processes(self) -> int:
-        """Processes on this machine."""
-        return self.count or available_cores()
 
 
 def run(
@@ -69,7 +43,7 @@ def run(
     function = _Held(job, setup, uuid4().hex, _code())
     if workers.runner == "local":
         return in_order(function, items, workers.processes, lost, apart=True)
-    from tasks.workers.dask_runner import in_order_on_dask
+    from tasks.workers.dask_runner import in_order_on_dask  # costly: Dask
 
     return in_order_on_dask(function, items, workers, lost)
 

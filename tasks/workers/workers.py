@@ -1,0 +1,35 @@
+"""Workers: who does the work of a recipe."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from manifests.recipe import Recipe
+from manifests.words import PalmforgeError
+from tasks.workers.parallel import available_cores
+
+
+class RunnerError(PalmforgeError):
+    """The workers cannot do their work; the message says which ones and what to do."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who works: `count` processes of this machine (0 = one a core), or those of a Dask scheduler.
+
+    With runner "dask" an empty address starts a local cluster of `count` processes.
+    """
+
+    runner: Literal["local", "dask"] = "local"
+    count: int = 0
+    address: str = ""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Workers":
+        """The workers that the recipe's section engine asks for."""
+        engine = recipe.engine
+        return cls(engine.runner, engine.workers, engine.dask_address)
+
+    @property
+    def processes(self) -> int:
+        """Processes on this machine."""
+        return self.count or available_cores()
