@@ -15,12 +15,16 @@ PIXELS = ("uint8", "float32", "numpy")  # the ones that decode
 
 
 def deliver(picture: NDArray[np.uint8], image: ImageAs) -> Any:
-    """One picture (h, w, 3), or pictures (n, h, w, 3), as asked: an array, or a tensor of (…, 3, h, w)."""
+    """One picture (h, w, 3) as asked: the array, or a tensor (3, h, w), contiguous for `view`."""
     if image == "numpy":
         return picture
+    return _tensor(np.ascontiguousarray(picture.transpose(2, 0, 1)), image)
+
+
+def _tensor(planes: NDArray[np.uint8], image: ImageAs) -> Any:
     import torch
 
-    tensor = torch.from_numpy(picture).movedim(-1, -3)
+    tensor = torch.from_numpy(planes)
     return tensor.float().div_(255) if image == "float32" else tensor
 
 
@@ -34,15 +38,16 @@ class Stack:
     def add(self, data: NDArray[np.uint8]) -> None:
         """Decode one more. Raises OSError when it is no picture, ValueError when its size is another one."""
         picture = pixels(data)
+        held = picture if self.image == "numpy" else picture.transpose(2, 0, 1)
         if self.memory is None:
-            self.memory = self._allocate((self.count, *picture.shape))
-        (height, width), (rows, columns) = picture.shape[:2], self.memory.shape[1:3]
-        if (height, width) != (rows, columns):
+            self.memory = self._allocate((self.count, *held.shape))
+        if held.shape != self.memory.shape[1:]:
+            rows, columns = (self.memory[0] if self.image == "numpy" else self.memory[0, 0]).shape[:2]
             raise ValueError(
-                f"{width} x {height} px beside {columns} x {rows} in one batch: choose one view, "
-                "or a transform that makes them equal"
+                f"{picture.shape[1]} x {picture.shape[0]} px beside {columns} x {rows} in one batch: choose "
+                "one view, or a transform that makes them equal"
             )
-        self.memory[self.filled] = picture
+        self.memory[self.filled] = held
         self.filled += 1
 
     def _allocate(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -56,9 +61,10 @@ class Stack:
         return batch.numpy()
 
     def images(self) -> Any:
-        """The pictures as asked; tensors are (n, 3, h, w) with channels-last memory."""
+        """The pictures as asked: an array (n, h, w, 3), or a contiguous tensor (n, 3, h, w)."""
         assert self.memory is not None
-        return deliver(self.memory[: self.filled], self.image)
+        filled = self.memory[: self.filled]
+        return filled if self.image == "numpy" else _tensor(filled, self.image)
 
 
 def stacked(images: Sequence[Any]) -> Any:
@@ -69,6 +75,34 @@ def stacked(images: Sequence[Any]) -> Any:
         return torch.stack(list(images))
     same = isinstance(images[0], np.ndarray) and len({image.shape for image in images}) == 1
     return np.stack(images) if same else list(images)
+
+
+def filled(rows: pa.Table) -> pa.Table:
+    """The rows without nulls, which torch collates no batch of: text becomes "", what is a number, NaN."""
+    for index, name in enumerate(rows.schema.names):
+        column = rows[name]
+        if not column.null_count:
+            continue
+        kind: pa.DataType = column.type
+        if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+            column = pc.fill_null(column.cast(pa.string()), "")
+        elif pa.types.is_list(kind):
+            lengths = pc.unique(pc.list_value_length(column)).drop_null().to_pylist()
+            blank = [float("nan")] * (lengths[0] if len(lengths) == 1 else 0)
+            values = [blank if value is None else value for value in column.to_pylist()]
+            column = pa.chunked_array([pa.array(values, pa.list_(_floating(kind.value_type)))])
+        elif _is_number(kind):
+            column = pc.fill_null(column.cast(_floating(kind)), float("nan"))
+        rows = rows.set_column(index, name, column)
+    return rows
+
+
+def _floating(kind: pa.DataType) -> pa.DataType:
+    return pa.float64() if pa.types.is_integer(kind) else kind if pa.types.is_floating(kind) else pa.float32()
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def columns_of(rows: pa.Table, image: ImageAs) -> dict[str, Any]:
@@ -84,7 +118,7 @@ def _column(column: pa.ChunkedArray, image: ImageAs) -> Any:
         if len(lengths) != 1 or None in lengths:
             return column.to_pylist()
         kind, shape, column = kind.value_type, (len(column), lengths.pop()), pc.list_flatten(column)
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+    if not _is_number(kind):
         return column.to_pylist()
     return numbers(column.to_numpy().reshape(shape), image)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -14,7 +15,7 @@ from manifests.contract.images import pixels
 from manifests.contract.schema import SchemaError
 from manifests.files.layout import MANIFEST
 from manifests.files.remote import Location, parquet_source
-from manifests.read.batch import PIXELS, ImageAs, Stack, columns_of, deliver, numbers, stacked
+from manifests.read.batch import PIXELS, ImageAs, Stack, columns_of, deliver, filled, numbers, stacked
 from manifests.read.open import DatasetError, data_root, open_dataset
 from manifests.read.selection import Choice, choose, readable
 from manifests.read.shards import Shards
@@ -35,6 +36,7 @@ class PalmDataset:
     `image`: "uint8" (3, h, w) tensor, "float32" the same in [0, 1], "numpy" (h, w, 3) uint8, "bytes" the
     encoded file, "none" no image: no data file is opened then. `label` is the manifest's label over the whole
     dataset, or 0, 1, 2, … over the chosen identities when `relabel`. `transform` is applied to each image.
+    Where a column is null there is "" for text and NaN for a number, as torch collates no None.
 
     `check` compares each image with its sha256. With `on_error` "skip" what cannot be read is left out with
     a line in the log: missing shards at once, damaged images from their batch. It forks, spawns and pickles.
@@ -72,14 +74,24 @@ class PalmDataset:
         self._shard = shard.indices.to_numpy()
         self._row = self.rows["row"].to_numpy()
         self.shards = Shards(data_root(self.version.path), cache_bytes)
-        self.rows = self.rows.select([*self.columns, *(["sha256"] if check else [])])
+        self.rows = filled(self.rows.select([*self.columns, *(["sha256"] if check else [])]))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> Any:
-        """Item number `index`. Raises DatasetError naming the image that cannot be read."""
+        """Item number `index`, from the end when it is negative: any integer, also a tensor or of numpy.
+
+        Raises DatasetError naming the image that cannot be read.
+        """
+        index = self._place(index)
         return self._item(index, self._read(index, self._picture))
+
+    def _place(self, index: int) -> int:
+        place = operator.index(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"no item {place}: there are {len(self)}")
+        return place % len(self)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """The items of a batch, as torch's DataLoader fetches them."""
@@ -88,8 +100,8 @@ class PalmDataset:
     def batch(self, indices: Sequence[int]) -> Any:
         """The items of a batch already collated: images (n, 3, h, w) or (n, h, w, 3), labels (n,) int64.
 
-        Faster than collating items: pictures are decoded straight into their place in the batch, whose
-        memory is channels-last. Raises DatasetError when the pictures differ in size: choose one view then.
+        Faster than collating items: pictures are decoded straight into their place in the batch.
+        Raises DatasetError when the pictures differ in size: choose one view then.
         """
         direct = self.image in PIXELS and not self.transform
         stack = Stack(len(indices), self.image)
@@ -124,7 +136,7 @@ class PalmDataset:
 
     def _readable(self, indices: Iterable[int], decode: Decode) -> Iterator[tuple[int, Any]]:
         """Each index with its image; one that cannot be read is an error, or a line in the log."""
-        for index in indices:
+        for index in map(self._place, indices):
             try:
                 yield index, self._read(index, decode)
             except DatasetError as error:

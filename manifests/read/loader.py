@@ -1,7 +1,7 @@
 """PalmLoader: torch's DataLoader with a state that counts the batches that arrived: resumes exactly."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from manifests.read.orders import WINDOW, EpochOrder, Order, Place
 
 class Resumable(Protocol):
     """What can be told at which batch of which epoch to go on."""
-
-    def __len__(self) -> int:
-        """Batches of an epoch."""
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to a batch of an epoch."""
@@ -37,21 +34,25 @@ class Batched(Protocol):
         """The block of each image that is read at once, and how many blocks are held in memory."""
 
 
-class PalmLoader(Place):
-    """Batches; one iteration is (the rest of) one epoch, and the next one goes on from there.
+class Reader(NamedTuple):
+    """A torch DataLoader, and the part of it that is told where to begin."""
 
-    `state_dict` names the first batch that was not yet handed over, whatever the workers have read ahead, so
-    that a new loader with the same options goes on exactly there after `load_state_dict`.
+    place: Resumable
+    batches: DataLoader[Any]
+
+
+class PalmLoader(Place):
+    """Batches; each iteration is an epoch from its beginning, also after a loop that was left in its middle.
+
+    Iterations do not disturb each other: one within another reads an epoch of its own. `state_dict` names
+    the first batch that the last one has not yet handed over, whatever the workers have read ahead; only
+    the first iteration after `load_state_dict`, of a new loader with the same options too, goes on there.
     """
 
-    def __init__(self, data: Any, place: Resumable, workers: int = 0, **options: Any) -> None:
-        """`data` is what DataLoader reads, `place` (an Order, or the stream itself) decides what comes."""
-        self.place = place
-        if isinstance(place, Order):
-            options = {"sampler": place, "persistent_workers": workers > 0, **options}
-        self.batches: DataLoader[Any] = DataLoader(
-            data, batch_size=None, num_workers=workers, collate_fn=_as_it_is, **options
-        )
+    def __init__(self, length: int, reader: Callable[[], Reader], *, keep: bool) -> None:
+        """`length`: batches of an epoch; with `keep` a reader, and so its workers, serve again."""
+        self.length, self.reader, self.keep = length, reader, keep
+        self.idle: Reader | None = None
 
     @classmethod
     def of(
@@ -97,17 +98,49 @@ class PalmLoader(Place):
                 blocks, batch_size, seed=seed, shuffle=shuffle, window=window, rank=rank, ranks=ranks,
                 drop_last=drop_last,
             )  # fmt: skip
-        return cls(_Batches(dataset), order, workers, **options)
+        options = {"persistent_workers": workers > 0, **options}
+
+        def reader() -> Reader:
+            part = _Part(order)
+            return Reader(part, loader_of(_Batches(dataset), workers, sampler=part, **options))
+
+        return cls(len(order), reader, keep=True)
 
     def __len__(self) -> int:
-        return len(self.place)
+        return self.length
 
     def __iter__(self) -> Iterator[Any]:
-        self.place.load_state_dict(self.state_dict())
-        for batch in self.batches:
-            self.start += 1
-            yield batch
-        self.set_epoch(self.epoch + 1)
+        return self._epoch(*self.begin())
+
+    def _epoch(self, epoch: int, start: int) -> Iterator[Any]:
+        reader, self.idle = self.idle or self.reader(), None
+        reader.place.load_state_dict({"epoch": epoch, "batch": start})
+        try:
+            for number, batch in enumerate(reader.batches, start + 1):
+                self.tell(epoch, number)
+                yield batch
+        except GeneratorExit:  # a loop that was left: its workers are as good as before
+            self._done(reader)
+            raise
+        self.tell(*self.following)
+        self._done(reader)
+
+    def _done(self, reader: Reader) -> None:
+        if self.keep:
+            self.idle = reader
+
+
+class _Part(Place):
+    """The rest of an epoch of an order, as a sampler: DataLoader makes two iterators of it, and uses one."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return self.order.part(self.epoch, self.start)
 
 
 class _Batches:
@@ -121,6 +154,11 @@ class _Batches:
 
     def __getitem__(self, rows: Sequence[int]) -> Any:
         return self.dataset.batch(rows)
+
+
+def loader_of(data: Any, workers: int, **options: Any) -> DataLoader[Any]:
+    """torch's DataLoader over what comes in whole batches."""
+    return DataLoader(data, batch_size=None, num_workers=workers, collate_fn=_as_it_is, **options)
 
 
 def _as_it_is(batch: Any) -> Any:
