@@ -8,6 +8,15 @@ from tests.helpers.small import build
 
 PAGE = Path(__file__).parents[2] / "docs" / "manifest.md"
 
+STRENGTHS = {  # bare numbers: 1 is what most hands and pictures have
+    *("identity_taper", "identity_mounds", "identity_mottling", "identity_veins", "identity_sheen"),
+    *("identity_crease_pigment", "identity_grain", "identity_ridge_depth", "identity_ridge_curl"),
+    *("identity_principal_depth", "identity_waviness", "identity_chaining", "identity_wrinkle_depth"),
+    *("identity_thenar_mesh", "identity_calluses", "capture_stretch", "capture_fading"),
+    *("capture_unevenness", "capture_warmth", "capture_tint", "capture_sharpening", "capture_jpeg"),
+    *("capture_shadow", "capture_metering"),
+}
+
 
 def documented():
     """Column: type, unit, meaning, as the page has them."""
@@ -33,4 +42,5 @@ def test_units_are_said_where_there_are_some():
     page = documented()
     assert page["capture_rotation"][1] == page["identity_skin_tone"][1] == "°"
     assert page["identity_ridge_period"][1] == "palm width" and page["capture_defocus"][1] == "px at 128"
-    assert all(page[name][1] == "°" for name in page if "degrees" in page[name][2])
+    bare = {name for name, (kind, unit, _) in page.items() if kind == "double" and not unit.strip()}
+    assert bare == STRENGTHS, "a number has a unit, or is a bare strength that is listed here"
