@@ -11,6 +11,7 @@ from flows.server.reconcile import alive
 from flows.steps import align, ingest, train
 from manifests.recipe import load
 from tasks.draw.plan import check
+from tasks.engines.registry import LEARNS, engine_of
 from tasks.work.lock import lock
 from tasks.work.logs import bound
 
@@ -27,8 +28,8 @@ def train_generator(
     """
     quiet_errors()
     wanted = [*assignments(changes), *overrides, "train.checkpoint=train"]
-    if load(recipe, wanted).engine.name == "renderer":
-        wanted.append("engine.name=diffusion")  # the renderer does not learn
+    if not engine_of(load(recipe, wanted)).learned:
+        wanted.append(f"engine.name={LEARNS}")
     plan = check(load(recipe, wanted))
     with alive(flow_run.id), bound(run=flow_run.name or ""), lock(Path(plan.work) / f"{plan.name}.lock"):
         photos = ingest(plan)

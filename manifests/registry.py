@@ -1,31 +1,48 @@
 """Registries: parts by name, ours and those of other installed packages, loaded when they are asked for."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from manifests.words import PalmforgeError
 
-Part = TypeVar("Part")
+Of = TypeVar("Of", bound="Part")
 
 
 class PluginError(PalmforgeError):
     """A part that no installed package brings, or one that cannot be loaded."""
 
 
+class Part:
+    """What all parts say of themselves; plug-ins leave `section` empty."""
+
+    name: ClassVar[str]  # in recipes, manifests, reports
+    summary: ClassVar[str]  # one phrase for --help and docs
+    options: ClassVar[type[Any] | None] = None  # type of the recipe's section with its own options, a Section
+    section: ClassVar[str] = ""  # name of that section; "" = the part's name, with _ for -
+
+    @property
+    def own_section(self) -> str:
+        """The recipe's section with its options, "" when it has none."""
+        return (self.section or self.name.replace("-", "_")) if self.options else ""
+
+
 @dataclass(frozen=True)
-class Registry(Generic[Part]):
+class Registry(Generic[Of]):
     """Parts of one kind by name: our own as "module:object", others through the entry point `group`.
 
     Nothing is imported before it is asked for, and a plug-in that is broken is named when it is, not before.
+    `type` is what a plug-in must be an instance of, as "module:class"; an entry point may name its class.
     """
 
     group: str  # palmforge.engines
     kind: str  # as a person calls it: "engine"
     ours: Mapping[str, str]
+    type: str = ""
 
     @cached_property
     def plugins(self) -> Mapping[str, EntryPoint]:
@@ -36,26 +53,50 @@ class Registry(Generic[Part]):
         """All names, ours first."""
         return (*self.ours, *sorted(self.plugins))
 
-    def get(self, name: str) -> Part:
+    def get(self, name: str) -> Of:
         """The part called `name`. Raises PluginError: the valid names, or why it cannot be loaded."""
         if name in self.ours:
-            module, _, attribute = self.ours[name].partition(":")
-            return cast(Part, getattr(import_module(module), attribute))
+            return cast(Of, _object(self.ours[name]))
         if name not in self.plugins:
-            raise PluginError(f"no {self.kind} is called {name!r}; there are {', '.join(self.names())}")
+            raise PluginError(self.unknown(name))
         point = self.plugins[name]
         try:
-            return cast(Part, point.load())
+            part = point.load()
+            part = part() if isinstance(part, type) else part
+            self._check(part, name)
         except Exception as error:
             package = point.dist.name if point.dist else point.value
             raise PluginError(
-                f"the {self.kind} {name!r} of the package {package} cannot be loaded: {error}"
+                f"the {self.kind} {name!r} of the package {package} cannot be loaded: "
+                f"{error or type(error).__name__}; mend or uninstall {package}"
             ) from error
+        return cast(Of, part)
 
-    def items(self) -> Iterator[tuple[str, Part]]:
-        """Every part with its name; loads them all."""
+    def unknown(self, name: object) -> str:
+        """What is said of a name that nobody brings."""
+        close = difflib.get_close_matches(str(name), self.names(), n=1, cutoff=0.6)
+        guess = f"did you mean {close[0]}? " if close else ""
+        return f"no {self.kind} is called {name!r}; {guess}there are {', '.join(self.names())}"
+
+    def items(self) -> Iterator[tuple[str, Of]]:
+        """Every part that can be loaded, with its name; a broken plug-in is left out."""
         for name in self.names():
-            yield name, self.get(name)
+            try:
+                yield name, self.get(name)
+            except PluginError:
+                if name in self.ours:
+                    raise
 
     def __contains__(self, name: Any) -> bool:
         return name in self.ours or name in self.plugins
+
+    def _check(self, part: Any, name: str) -> None:
+        if self.type and not isinstance(part, _object(self.type)):
+            raise TypeError(f"it is no {self.type.replace(':', '.')}")
+        if part.name != name:
+            raise TypeError(f"it calls itself {part.name!r}, its entry point {name!r}")
+
+
+def _object(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

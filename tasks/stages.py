@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import explain_write_errors
 from manifests.recipe import Recipe
-from palm_models.shipped import WEIGHTS
 from tasks.draw import shards as generation
-from tasks.photographs.sources.source import SourceSpec
-from tasks.versions.unchanged import listing
+from tasks.engines.registry import engine_of
+from tasks.photographs.sources.kind import SourceSpec
+from tasks.photographs.sources.registry import source_kind
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 from tasks.workers.runner import Workers
 
@@ -41,7 +40,7 @@ class Generated:
 
 def source_of(recipe: Recipe) -> SourceSpec:
     """The recipe's source as the ingest step takes it."""
-    return SourceSpec(**recipe.source.model_dump(exclude={"identities", "captures"}))
+    return source_kind(recipe).spec(recipe)
 
 
 def ingest(recipe: Recipe, progress: Progress) -> Done | None:
@@ -49,18 +48,15 @@ def ingest(recipe: Recipe, progress: Progress) -> Done | None:
     if not needs_photographs(recipe):
         return None
     from tasks.photographs.ingest import ingest as step
-    from tasks.photographs.sources.drawn import drawn_photographs
 
-    source = source_of(recipe)
-    drawn = [recipe.seed, code_digest("palm_models")] if source.kind == "renderer" else []
-    digest = digest_of(recipe.source.model_dump(mode="json"), listing(source.path), drawn)
+    source, kind = source_of(recipe), source_kind(recipe)
+    made = [code_digest("palm_models")] if kind.code else []
+    own = source.own.model_dump(mode="json") if source.own else {}
+    digest = digest_of(recipe.source.model_dump(mode="json"), own, kind.listing(recipe), made)
     stage = Work.of(recipe).stage("photos", digest)
 
     def run() -> Mapping[str, Any]:
-        photographs = partial(drawn_photographs, recipe)
-        return step(
-            source, stage.path, workers=recipe.align.workers, photographs=photographs, progress=progress
-        ).facts()
+        return step(source, stage.path, workers=recipe.align.workers, progress=progress).facts()
 
     return _once(stage, run, "photos.parquet")
 
@@ -97,61 +93,27 @@ def align(recipe: Recipe, photos: Done | None, progress: Progress) -> Done | Non
 
 def train(recipe: Recipe, palms: Done | None, progress: Progress) -> Done | None:
     """The checkpoint the engine draws with: shipped, given, or trained here; None for the renderer."""
-    if recipe.engine.name == "renderer":
+    engine = engine_of(recipe)
+    if not engine.learned:
         return None
     from palm_models.engines.checkpoint import checkpoint_digest
 
-    if recipe.train.checkpoint != "train":
-        shipped = recipe.train.checkpoint == "shipped"
-        path = WEIGHTS if shipped else Path(recipe.train.checkpoint)
+    if path := engine.weights(recipe):
         learned = path / "source.json"  # what the weights were trained on, where they come with it
         credit = json.loads(learned.read_text()) if learned.is_file() else {}
         return Done(path, checkpoint_digest(path), {"checkpoint": recipe.train.checkpoint, **credit})
-    assert palms is not None  # the recipe refuses training without photographs
-    name, own, code = _trainer(recipe)
-    stage = Work.of(recipe).stage("checkpoints", digest_of(own, recipe.seed, palms.digest, code))
+    training = engine.training(recipe)
+    assert palms is not None and training is not None  # the recipe refuses training without photographs
+    code = code_digest("palm_models", *(f"{module.replace('.', '/')}.py" for module in training.code))
+    stage = Work.of(recipe).stage("checkpoints", digest_of(training.determines, palms.digest, code))
     aligned = palms.path / "aligned.parquet"
 
     def run() -> Mapping[str, Any]:
         with explain_write_errors(stage.path):
-            return _train_with(name, recipe, aligned, stage.path, progress)
+            return training.run(aligned, stage.path, progress)
 
     done = _once(stage, run, "model.safetensors", "config.json")
     return Done(done.path, checkpoint_digest(done.path), done.facts)
-
-
-def _trainer(recipe: Recipe) -> tuple[str, Mapping[str, Any], str]:
-    """Engine, and the options and code that determine what it learns, not what it draws."""
-    name, view = recipe.engine.name, {"views": recipe.dataset.views, "hands": recipe.dataset.hands}
-    if name == "wgan-gp":
-        own = recipe.wgan.model_dump(mode="json", exclude={"noise", "angle"}) | view
-        return name, own, code_digest("palm_models", "tasks/train/wgan_gp.py", "tasks/train/batches.py")
-    if name == "ddpm-tps":
-        own = recipe.ddpm.model_dump(mode="json", exclude={"jitter", "bend", "renoise"}) | view
-        return name, own, code_digest("palm_models", "tasks/train/ddpm_tps.py", "tasks/train/batches.py")
-    return name, recipe.train.model_dump(mode="json"), code_digest("palm_models", "tasks/train/diffusion.py")
-
-
-def _train_with(name: str, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
-    if name == "diffusion":
-        from tasks.train.diffusion import TrainSettings, train
-        from tasks.train.launch import launch
-
-        settings = TrainSettings(**recipe.train.model_dump(exclude={"checkpoint"}), seed=recipe.seed)
-        step = launch if settings.devices > 1 else train
-        return step(aligned, out, settings=settings, progress=progress).facts()
-    view, hands = recipe.dataset.views[0], recipe.dataset.hands
-    if name == "wgan-gp":
-        from tasks.train.wgan_gp import train_wgan
-
-        return train_wgan(
-            aligned, out, options=recipe.wgan, seed=recipe.seed, view=view, hands=hands, progress=progress
-        )
-    from tasks.train.ddpm_tps import train_ddpm
-
-    return train_ddpm(
-        aligned, out, options=recipe.ddpm, seed=recipe.seed, view=view, hands=hands, progress=progress
-    )
 
 
 def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Generated:
@@ -165,7 +127,7 @@ def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Gen
 
 def needs_photographs(recipe: Recipe) -> bool:
     """Photographs are fetched when there is a source: to train on, or to show beside what is made."""
-    return recipe.source.kind != "none"
+    return source_kind(recipe).gives
 
 
 def _once(stage: Stage, run: Callable[[], Mapping[str, Any]], *files: str) -> Done:

@@ -32,9 +32,10 @@ from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
 from palm_models.shipped import WEIGHTS
 from tasks.draw.plan import make_engine, planned_identity
-from tasks.judge import score as judge_scores
+from tasks.engines.engine import FIRST_REFERENCE
+from tasks.engines.registry import engine_of
 from tasks.judge.gallery import VARIANTS, variants
-from tasks.judge.score import embed, references, unit
+from tasks.judge.score import REFERENCES, embed, unit
 from tasks.judge.thresholds import CALIBRATION
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
@@ -116,9 +117,11 @@ def draw(engine: Drawer, index: int, captures: int, view: View) -> list[Drawing]
     return engine.draw(make_identity(0, planned.subject, planned.hand), shots, view, 128)
 
 
-def template(encoder: Encoder, plan: Recipe, index: int) -> Floats:
+def template(encoder: Encoder, plan: Recipe, index: int, first: int = FIRST_REFERENCE) -> Floats:
     """What the captures of an identity are compared with."""
-    return unit(encoder.embed(references(plan, planned_identity(plan, index))).sum(axis=0))
+    planned, engine = planned_identity(plan, index), engine_of(plan)
+    one = engine.identity(plan.seed, planned.subject, planned.hand, {})
+    return unit(encoder.embed(engine.references(one, REFERENCES, first)).sum(axis=0))
 
 
 def templates(numbers: Sequence[int], weights: Path) -> Floats:
@@ -160,10 +163,9 @@ def identity(encoder: Encoder, shown: Sequence[Shown], templates: Floats, view: 
 
 def twins(encoder: Encoder, templates: Floats) -> dict[str, Any]:
     """Similarity of templates from which they are one identity: half way between others and the same."""
-    again = judge_scores.FIRST_REFERENCE
-    judge_scores.FIRST_REFERENCE = again + 1000
-    same = [template(encoder, recipe(), FIRST + i) @ templates[i] for i in range(min(200, len(templates)))]
-    judge_scores.FIRST_REFERENCE = again
+    others = FIRST_REFERENCE + 1000
+    count = min(200, len(templates))
+    same = [template(encoder, recipe(), FIRST + i, others) @ templates[i] for i in range(count)]
     near = templates @ templates.T
     pairs = np.arange(0, len(templates) - 1, 2)  # an even number of identities: both hands of each subject
     both = near[pairs, pairs + 1].copy()

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
-from manifests.tools.export import WRITERS, export
+from manifests.tools.export import export
+from manifests.tools.exporters.registry import EXPORTERS
 from manifests.tools.select import select
 from tasks.draw.regenerate import regenerate, some
 from tasks.versions.merge import merge
@@ -42,7 +43,7 @@ def size(images: int) -> None:
         quiet: Callable[[int, int], None] = lambda done, total: None  # noqa: E731
         _timed("select a third", lambda: select(ours, "label % 3 = 0", home / "view"))
         _timed("diff with itself", lambda: diff(ours, ours))
-        for kind in WRITERS:
+        for kind in EXPORTERS.ours:
             _timed(f"export {kind}", lambda kind=kind: export(ours, kind, home / kind, quiet), images)
             shutil.rmtree(home / kind)
         _timed("merge two", lambda: merge([ours, theirs], home, "both", home / "work", quiet), 2 * images)

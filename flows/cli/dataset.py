@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from flows.cli.options import friendly_errors
+from manifests.tools.exporters.registry import EXPORTERS
 
 DATASET = click.argument("dataset", type=click.Path(path_type=Path))
 
@@ -135,9 +135,9 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
 
 @click.command()
 @DATASET
-@click.option("--to", "kind", type=click.Choice(["imagefolder", "webdataset", "lmdb"]), required=True)
+@click.option("--to", "kind", type=click.Choice(EXPORTERS.names()), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="new folder")
-def export(dataset: Path, kind: Literal["imagefolder", "webdataset", "lmdb"], out: Path) -> None:
+def export(dataset: Path, kind: str, out: Path) -> None:
     """Write DATASET (a version or a view) for readers of other formats; bytes and labels as they are."""
     from flows.progress import progress
     from manifests.read.open import open_dataset

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import click
 
-from manifests.recipe import leaves, load
+from manifests.recipe import Leaf, leaves, load, recipe_type
 from manifests.words import PalmforgeError
 
 Verb = Callable[..., None]
@@ -17,9 +18,8 @@ def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
     """Lift `verb(recipe_path, overrides, recipe, **extra)` into a command with an option for every field."""
 
     def lift(verb: Verb) -> click.Command:
-        fields = {leaf.name.replace(".", "__"): leaf for leaf in leaves()}
-
         def run(recipe: str, assignments: tuple[str, ...], **values: Any) -> None:
+            fields = _fields()
             given = [
                 f"{fields[key].name}={value}" for key, value in values.items() if key in fields and value
             ]
@@ -28,21 +28,38 @@ def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
             with friendly_errors():
                 verb(recipe, overrides, load(recipe, overrides), **own)
 
-        options = [
-            click.Option([f"--{leaf.name}", key], metavar=_metavar(leaf.type), help=leaf.description)
-            for key, leaf in fields.items()
-        ]
         params: list[click.Parameter] = [
             click.Argument(["recipe"], type=click.Path()),
             *extra,
             click.Option(
                 ["--set", "assignments"], multiple=True, metavar="KEY=VALUE", help="change one field"
             ),
-            *options,
         ]
-        return click.Command(verb.__name__.replace("_", "-"), callback=run, params=params, help=verb.__doc__)
+        return _RecipeCommand(verb.__name__.replace("_", "-"), callback=run, params=params, help=verb.__doc__)
 
     return lift
+
+
+@cache
+def _fields() -> dict[str, Leaf]:
+    """The options of a recipe, plug-ins' too, by the name that they have as parameters."""
+    return {leaf.name.replace(".", "__"): leaf for leaf in leaves(recipe_type())}
+
+
+class _RecipeCommand(click.Command):
+    """A command with an option for every field; they are made when the command runs: plug-ins are slow."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *own, ask = super().get_params(ctx)
+        return [*own, *_options(), ask]  # --help stays last
+
+
+@cache
+def _options() -> list[click.Parameter]:
+    return [
+        click.Option([f"--{leaf.name}", key], metavar=_metavar(leaf.type), help=leaf.description)
+        for key, leaf in _fields().items()
+    ]
 
 
 def _metavar(annotation: Any) -> str:

@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 class CardFacts:
     """What the card says that the shards do not know."""
 
-    engine: str = "renderer"
+    engine: str
     checkpoint: str = ""  # sha256 of the weights
     source_dataset: str = ""  # "" when the engine learned from no photographs
     source_license: str = ""

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from manifests.recipe.sections import Section
 
-BASELINES = ("wgan-gp", "ddpm-tps")
 Mult = Annotated[int, Field(ge=1, le=16)]
 
 

@@ -4,15 +4,18 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from manifests.files.remote import RemotePath, is_remote, without_keys
-from manifests.recipe.baselines import BASELINES, Ddpm, Wgan
+from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError, explain
+from manifests.recipe.parts import PartName, all_sections, registry, sections
 from manifests.recipe.sections import (
     ENGINE_EXECUTION,
     Align,
@@ -27,6 +30,7 @@ from manifests.recipe.sections import (
     Source,
     Train,
 )
+from manifests.registry import PluginError
 
 EXECUTION = (  # where and how fast, never what
     *("out", "work", "nightly", "align.workers"),
@@ -79,31 +83,16 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        name = self.engine.name
-        if name != "renderer" and self.train.checkpoint == "train" and self.source.kind == "none":
-            raise ValueError(
-                f'engine {name} with train.checkpoint = "train" needs photographs: set source.kind '
-                '(kaggle, folder, archive or renderer), or train.checkpoint = "shipped"'
-            )
         if self.nightly.add_identities and self.dataset.version:
             raise ValueError(
                 "nightly.add_identities makes a new version every night: leave dataset.version empty"
             )
-        if name in BASELINES:
-            self._check_baseline(name)
+        registry("engine").get(self.engine.name).check(self)
         return self
 
-    def _check_baseline(self, name: str) -> None:
-        if self.train.checkpoint == "shipped":
-            raise ValueError(
-                f'engine {name} has no shipped weights: set train.checkpoint = "train", or the folder of a '
-                "checkpoint (`palmforge train` and `palmforge import-weights` make one)"
-            )
-        if len(self.dataset.views) != 1:
-            raise ValueError(f"engine {name} draws the one view that it learned: set dataset.views to one")
-        if self.identity or self.capture:
-            fields = ", ".join([*self.identity, *self.capture])
-            raise ValueError(f"engine {name} knows no traits and no circumstances: leave out {fields}")
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as JSON: the process that reads it makes the class with plug-ins' sections."""
+        return parse, (json.loads(self.model_dump_json()),)
 
     @property
     def home(self) -> Path:
@@ -144,14 +133,42 @@ def _at(content: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return value
 
 
+def recipe_type(data: Mapping[str, Any] | None = None) -> type[Recipe]:
+    """The recipe with the sections of the parts that `data` uses; None: of every part that can be loaded.
+
+    Raises PluginError for a part that cannot be loaded.
+    """
+    fields = Recipe.model_fields
+    return _with(tuple((all_sections(fields) if data is None else sections(data, fields)).items()))
+
+
+@cache
+def _with(own: tuple[tuple[str, type[Section]], ...]) -> type[Recipe]:
+    fields: Any = {key: (kind, Field(default=kind(), description=_summary(kind))) for key, kind in own}
+    return create_model("Recipe", __base__=Recipe, **fields) if own else Recipe
+
+
+def _summary(section: type[Section]) -> str:
+    return (section.__doc__ or "options of a plug-in").partition("\n")[0]
+
+
 def leaves(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[Leaf]:
-    """Every option of a recipe in its order, sections opened; `identity` and `capture` are of type dict."""
+    """Every option of a recipe in its order, sections opened; `identity` and `capture` are of type dict.
+
+    With plug-ins' options: `leaves(recipe_type())`.
+    """
     for key, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from leaves(field.annotation, f"{prefix}{key}.")
         else:
             default = None if field.is_required() else field.get_default(call_default_factory=True)
-            yield Leaf(f"{prefix}{key}", field.annotation, default, field.description or "")
+            yield Leaf(f"{prefix}{key}", field.annotation, default, _description(field))
+
+
+def _description(field: FieldInfo) -> str:
+    """What the option means; one that names a part says which there are of ours."""
+    ours = [n for m in field.metadata if isinstance(m, PartName) for n in registry(m.kind).ours]
+    return f"{field.description}: {', '.join(ours)}" if ours else field.description or ""
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
@@ -178,9 +195,12 @@ def parse(data: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str 
     for override in overrides:
         _apply(merged, override, where)
     try:
-        return Recipe.model_validate_json(json.dumps(merged), strict=True)
+        model = recipe_type(merged)
+        return model.model_validate_json(json.dumps(merged), strict=True)
+    except PluginError as error:
+        raise RecipeError(f"{where}: {error}") from None
     except ValidationError as error:
-        raise RecipeError(explain(error, Recipe, where)) from None
+        raise RecipeError(explain(error, model, where)) from None
 
 
 def _apply(data: dict[str, Any], override: str, where: str) -> None:
@@ -202,5 +222,5 @@ def _value(name: str, text: str) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, KeyError):
         return text
-    is_text = any(leaf.name == name and leaf.type is str for leaf in leaves())
+    is_text = any(leaf.name == name and leaf.type is str for leaf in leaves(recipe_type()))
     return text if is_text and not isinstance(value, str) else value

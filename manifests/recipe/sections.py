@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from manifests.files.remote import without_keys
+from manifests.recipe.parts import PartName, registry
 from manifests.words import Hand, View
 
 Gate = Literal["quality", "hand", "identity", "twins", "leakage", "duplicates"]
@@ -64,9 +65,7 @@ Controls = Annotated[dict[str, Any], AfterValidator(_controls)]
 class Source(Section):
     """Where the photographs of real palms come from."""
 
-    kind: Literal["none", "renderer", "folder", "archive", "kaggle"] = Field(
-        default="none", description="none, renderer (drawn palms), folder, archive (zip, tar) or kaggle"
-    )
+    kind: Annotated[str, PartName("source")] = Field(default="none", description="where they come from")
     path: str = Field(
         default="", description="folder or archive with the photographs, local or an address (s3://…)"
     )
@@ -95,10 +94,7 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.kind in ("folder", "archive") and not self.path:
-            raise ValueError(f'kind = "{self.kind}" needs source.path, the {self.kind} with the photographs')
-        if self.kind == "kaggle" and not self.dataset:
-            raise ValueError('kind = "kaggle" needs source.dataset, as owner/name/versions/N')
+        registry("source").get(self.kind).check(self)
         return self
 
 
@@ -158,10 +154,7 @@ class Train(Section):
 class EngineOptions(Section):
     """What turns structure maps into pixels."""
 
-    name: Literal["renderer", "diffusion", "wgan-gp", "ddpm-tps"] = Field(
-        default="renderer",
-        description="renderer (no weights), diffusion, or the baselines wgan-gp and ddpm-tps",
-    )
+    name: Annotated[str, PartName("engine")] = Field(default="renderer", description="what draws")
     steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of the diffusion engine")
     start: float = Field(
         default=0.65, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"

@@ -13,15 +13,6 @@ from manifests.words import View
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 
-PARAMETERS = {  # columns of engines that know no traits and no circumstances
-    "identity_latent_norm": "wgan-gp: length of the individual's latent, which identity_parameters holds",
-    "identity_noise_seed": "ddpm-tps: seed of the noise that the individual's picture was drawn from",
-    "identity_control_points": "ddpm-tps: found by the landmarker in that picture, or a grid over it",
-    "capture_angle": "wgan-gp: degrees between the latents of capture and individual",
-    "capture_move": "ddpm-tps: mean distance by which the control points were moved, px of its pictures",
-    "capture_renoise": "ddpm-tps: share of the noise levels that the capture was drawn anew from",
-}
-
 
 @dataclass(frozen=True)
 class Drawing:

@@ -9,13 +9,9 @@ from tempfile import TemporaryDirectory
 
 from manifests.contract.images import encode
 from manifests.recipe import Recipe
-from manifests.recipe.baselines import BASELINES
 from palm_models.engines.base import Drawer
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import make_identity
-from tasks import stages
-from tasks.draw.plan import make_engine, planned_identity, shards
-from tasks.train.fresh import fresh_baseline
+from tasks.draw.plan import planned_identity, shards
+from tasks.engines.registry import engine_of
 from tasks.workers.parallel import available_cores
 
 JUDGING = {
@@ -59,7 +55,7 @@ class Estimate:
             f" × {1 + r.augment.copies} = {self.images} images of {d.size}×{d.size} ({d.image_format})",
             f"source   {r.source.kind} {r.source.dataset or r.source.path}".rstrip(),
             f"engine   {r.engine.name}"
-            + (f", checkpoint {r.train.checkpoint}" if r.engine.name != "renderer" else ""),
+            + (f", checkpoint {r.train.checkpoint}" if engine_of(r).learned else ""),
             f"work     {self.shard_count} shards of {d.shard_identities} identities, {self.workers} workers",
             f"time     {_duration(self.seconds)} to draw ({self.seconds_per_image * 1000:.0f} ms an image)",
             f"         {_duration(self.judging_seconds)} to judge",
@@ -72,26 +68,19 @@ class Estimate:
 
 def estimate(recipe: Recipe) -> Estimate:
     """Draw a few pictures of the recipe's first identity and scale up. Builds and writes nothing."""
-    # The cost of a network does not depend on what it learned: the shipped one stands in for one to train,
-    # fresh weights for a baseline's.
-    shipped = recipe.train.model_copy(update={"checkpoint": "shipped"})
-    known = recipe.train if recipe.train.checkpoint != "train" else shipped
+    kind = engine_of(recipe)
     with TemporaryDirectory() as folder:
-        if recipe.engine.name in BASELINES:
-            quick, extra = fresh_baseline(recipe, Path(folder))
-            engine = make_engine(quick, Path(folder))
-        else:
-            checkpoint = stages.train(recipe.model_copy(update={"train": known}), None, lambda *_: None)
-            engine, extra = make_engine(recipe, checkpoint.path if checkpoint else None), 0.0
-    return _probe(recipe, engine, extra)
+        # The cost of a network does not depend on what it learned: another stands in for one to train.
+        told = kind.untrained(recipe, Path(folder))
+        engine = kind.load(told.recipe, told.checkpoint)
+    return _probe(recipe, engine, told.seconds)
 
 
 def _probe(recipe: Recipe, engine: Drawer, extra: float) -> Estimate:
     first = planned_identity(recipe, 0)
-    identity = make_identity(recipe.seed, first.subject, first.hand, recipe.identity)
-    captures = [
-        make_capture(recipe.seed, first.subject, first.hand, i, recipe.capture) for i in range(PROBES + 1)
-    ]
+    kind, at = engine_of(recipe), (recipe.seed, first.subject, first.hand)
+    identity = kind.identity(*at, recipe.identity)
+    captures = [kind.capture(*at, i, recipe.capture) for i in range(PROBES + 1)]
     sizes, seconds = [], 0.0
     for view in recipe.dataset.views:
         engine.draw(identity, captures[:1], view, recipe.dataset.size)

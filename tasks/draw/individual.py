@@ -18,14 +18,14 @@ from PIL import Image
 from manifests.contract.images import SOURCE_TYPE, decode, encode
 from manifests.contract.schema import manifest_schema, parameter_fields
 from manifests.files.layout import CONTACT_SHEET, MANIFEST, RECIPE, PublishError, atomic_directory
-from manifests.recipe import Recipe
+from manifests.recipe import Recipe, parse
 from manifests.recipe.errors import RecipeError
 from palm_models.engines.base import Drawer
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import Identity, make_identity
+from palm_models.hand.identity import Identity
 from tasks import stages
 from tasks.draw.plan import PlannedIdentity, check, make_engine, planned_identity
 from tasks.draw.samples import Sample, row_of
+from tasks.engines.registry import engine_of
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.versions.publish import card_facts
 from tasks.workers.parallel import available_cores, in_order
@@ -60,7 +60,7 @@ def individual(recipe: Recipe, given: str = "") -> Individual:
     seed, number = map(int, given.split("/")) if given else (secrets.randbits(31), 0)
     seeded = check(recipe.model_copy(update={"seed": seed}))
     planned = planned_identity(seeded, number)
-    identity = make_identity(seed, planned.subject, planned.hand, recipe.identity)
+    identity = engine_of(seeded).identity(seed, planned.subject, planned.hand, recipe.identity)
     return Individual(seeded, planned, identity, f"{seed}/{number}")
 
 
@@ -68,7 +68,7 @@ def _from_file(recipe: Recipe, path: Path) -> Individual:
     if recipe.identity:
         raise RecipeError(f"{path} has its traits: leave out --set identity.{next(iter(recipe.identity))}")
     try:
-        identity = Identity.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        identity = engine_of(recipe).identity_from(json.loads(path.read_text(encoding="utf-8")))
         seeded = check(recipe.model_copy(update={"seed": identity.seed}))
         hands = recipe.dataset.hands
         planned = planned_identity(seeded, identity.subject * len(hands) + hands.index(identity.hand))
@@ -114,8 +114,8 @@ def _draw(one: Individual, checkpoint: Path | None, captures: range) -> Rows:
     """The rows of some captures, in a worker."""
     engine = _engine(one.recipe.model_dump_json(), checkpoint)
     (view,) = one.recipe.dataset.views
-    make = partial(make_capture, one.identity.seed, one.planned.subject, one.planned.hand)
-    told = [make(index, one.recipe.capture) for index in captures]
+    kind, at = engine_of(one.recipe), (one.identity.seed, one.planned.subject, one.planned.hand)
+    told = [kind.capture(*at, index, one.recipe.capture) for index in captures]
     drawn = engine.draw(one.identity, told, view, one.recipe.dataset.size)
     parts = zip(captures, told, drawn, strict=True)
     return [
@@ -127,7 +127,7 @@ def _draw(one: Individual, checkpoint: Path | None, captures: range) -> Rows:
 @lru_cache(maxsize=1)
 def _engine(recipe: str, checkpoint: Path | None) -> Drawer:
     """The engine of this process: weights are read once."""
-    return make_engine(Recipe.model_validate_json(recipe), checkpoint)
+    return make_engine(parse(json.loads(recipe)), checkpoint)
 
 
 def _crashed(captures: range) -> Rows:

@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from manifests.recipe import Recipe
-from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
 from manifests.recipe.sections import ENGINE_EXECUTION
 from manifests.recipe.split import split_of
 from manifests.words import Hand
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import make_identity
 from tasks.draw.augment import Augmenter
+from tasks.engines.registry import engine_of
 from tasks.work.stage import code_digest, digest_of
 
 if TYPE_CHECKING:
@@ -88,10 +86,10 @@ def check(recipe: Recipe) -> Recipe:
 
     Raises RecipeError naming the control and the valid ones, or AugmentError naming the transform.
     """
-    hand: Hand = recipe.dataset.hands[0]
+    hand, engine = recipe.dataset.hands[0], engine_of(recipe)
     for section, draw in (
-        ("identity", lambda: make_identity(recipe.seed, 0, hand, recipe.identity)),
-        ("capture", lambda: make_capture(recipe.seed, 0, hand, 0, recipe.capture)),
+        ("identity", lambda: engine.identity(recipe.seed, 0, hand, recipe.identity)),
+        ("capture", lambda: engine.capture(recipe.seed, 0, hand, 0, recipe.capture)),
     ):
         try:
             draw()
@@ -104,36 +102,7 @@ def check(recipe: Recipe) -> Recipe:
 
 def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Drawer":
     """The engine of the recipe, weights loaded; `checkpoint` is the folder of a trained one."""
-    if recipe.engine.name == "renderer":
-        from palm_models.engines.renderer import RendererEngine
-
-        return RendererEngine()
-    assert checkpoint is not None  # stages.train leaves one for every engine that learns
-    if recipe.engine.name == "wgan-gp":
-        from palm_models.engines.baselines.wgan_engine import WganEngine
-
-        return WganEngine.load(checkpoint, recipe.wgan.noise, recipe.wgan.angle, recipe.engine.device)
-    if recipe.engine.name == "ddpm-tps":
-        from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation
-
-        own = recipe.ddpm
-        variation = Variation(own.jitter, own.bend, own.renoise)
-        device, model = recipe.engine.device, recipe.align.model
-        return DdpmEngine.load(checkpoint, own.sampling_steps, variation, device, model)
-    from palm_models.engines.diffusion.engine import DiffusionEngine
-
-    return DiffusionEngine(checkpoint, **engine_options(recipe))
-
-
-def engine_options(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's engine fields as the engine takes them."""
-    return recipe.engine.model_dump(exclude={"name", *ENGINE_EXECUTION})
-
-
-def baseline_section(recipe: Recipe) -> list[Wgan | Ddpm]:
-    """The section of the recipe's engine, where that is a baseline."""
-    name = recipe.engine.name
-    return [recipe.wgan] if name == "wgan-gp" else [recipe.ddpm] if name == "ddpm-tps" else []
+    return engine_of(recipe).load(recipe, checkpoint)
 
 
 IMAGES = "manifests/contract/images.py"  # how a picture becomes bytes
@@ -143,9 +112,9 @@ def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
     """Names everything that determines the pictures of one identity, so not how many there are."""
     dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
     engine = recipe.engine.model_dump(mode="json", exclude=set(ENGINE_EXECUTION))
-    own = [section.model_dump(mode="json") for section in baseline_section(recipe)]
+    own = engine_of(recipe).drawn_with(recipe)
     return digest_of(
         recipe.seed, dataset, engine, recipe.identity,
-        recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, *own,
+        recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, own,
         code_digest("palm_models", *(f"tasks/draw/{n}.py" for n in ("samples", "augment", "plan")), IMAGES),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,18 +17,16 @@ from manifests.read.open import Dataset
 from manifests.recipe import load, parse
 from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
-from palm_models.hand.capture import CONTROLS, Capture, make_capture
-from palm_models.hand.identity import Identity, make_identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.identity import Identity
 from palm_models.shipped import WEIGHTS
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
+from tasks.engines.registry import ENGINES
 
 if TYPE_CHECKING:
     from palm_models.engines.base import Drawer
-
-TRAITS = "creases"  # is in an identity's parameters unless its engine knows no traits
-SECTIONS = {"wgan-gp": "wgan", "ddpm-tps": "ddpm"}  # where a recipe has the options of a baseline
 
 
 class RegenerateError(PalmforgeError):
@@ -93,8 +91,7 @@ def draw(
     dataset: Dataset, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
 ) -> bytes:
     """The file of the image that a manifest row and its identity's parameters describe."""
-    identity = recorded_identity(row, parameters)
-    capture = recorded_capture(row, identity, traits=TRAITS in parameters)
+    identity, capture = recorded(row, parameters)
     settings = json.loads(row.get("drawn_with") or _settings_of_recipe(dataset))
     engine = _engine(row["engine"], json.dumps(settings), row["checkpoint"], _folders(dataset, weights))
     drawing = engine.draw(identity, [capture], row["view"], row["width"])[0]
@@ -107,18 +104,17 @@ def draw(
     return encode(image, settings["image_format"], settings["quality"])
 
 
-def recorded_identity(row: Mapping[str, Any], parameters: Mapping[str, Any]) -> Identity:
-    """The identity of a row: its recorded traits; for an engine that knows none, its counter."""
-    if TRAITS in parameters:
-        return Identity.from_dict(parameters)
-    number = int(row["subject_id"].rpartition("s")[2])
-    return make_identity(row["identity_seed"], number, row["hand"])
-
-
-def recorded_capture(row: Mapping[str, Any], identity: Identity, *, traits: bool = True) -> Capture:
-    """The capture of a row: its values from their columns, the seeds of its noise from its counter."""
-    counter = make_capture(row["capture_seed"], identity.subject, identity.hand, row["capture"])
-    return replace(counter, **{name: row[f"capture_{name}"] for name in CONTROLS if traits})
+def recorded(row: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Identity, Capture]:
+    """Identity and capture of a row: what it recorded; of an engine without parameters, its counter."""
+    engine, number = ENGINES.get(row["engine"]), int(row["subject_id"].rpartition("s")[2])
+    at = (row["identity_seed"], number, row["hand"])
+    if not engine.parametric:
+        return engine.identity(*at, {}), engine.capture(row["capture_seed"], *at[1:], row["capture"], {})
+    identity = engine.identity_from(parameters)
+    told = {name: row[f"capture_{name}"] for name in engine.capture_controls}
+    return identity, engine.capture_from(
+        row["capture_seed"], identity.subject, identity.hand, row["capture"], told
+    )
 
 
 def _settings_of_recipe(dataset: Dataset) -> str:
@@ -143,9 +139,8 @@ def _folders(dataset: Dataset, weights: Sequence[Path]) -> tuple[Path, ...]:
 def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Drawer":
     """The engine with the recorded options and weights, loaded once."""
     told = json.loads(settings)
-    own = {SECTIONS[name]: told["baseline"][0]} if told.get("baseline") else {}
-    engine = {"name": name, **told["engine"]}
-    recipe = parse({"name": "again", "engine": engine, "train": {"checkpoint": "recorded"}, **own})
+    own = ENGINES.get(name).recipe_of(told)
+    recipe = parse({"name": "again", "train": {"checkpoint": "recorded"}, **own})
     for folder in folders if checkpoint else (None,):
         try:
             made = make_engine(recipe, folder)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -13,11 +12,12 @@ from manifests.contract.images import SUFFIX, encode
 from manifests.recipe import Recipe
 from manifests.words import HANDS, View
 from palm_models.engines.base import Drawer, Drawing
-from palm_models.hand.capture import Capture, make_capture
-from palm_models.hand.identity import Identity, make_identity
+from palm_models.hand.capture import Capture
+from palm_models.hand.identity import Identity
 from palm_models.seeds import Draw, sequence
 from tasks.draw.augment import Augmenter
-from tasks.draw.plan import PlannedIdentity, baseline_section, engine_options
+from tasks.draw.plan import PlannedIdentity
+from tasks.engines.registry import engine_of
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def draw_identity(
 ) -> Iterator[Sample]:
     """The captures of one identity with these numbers in every view, each with its augmented copies."""
     size = recipe.dataset.size
-    identity = make_identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
-    make = partial(make_capture, recipe.seed, planned.subject, planned.hand, controls=recipe.capture)
-    captures = [make(capture=number) for number in numbers]
+    kind, at = engine_of(recipe), (recipe.seed, planned.subject, planned.hand)
+    identity = kind.identity(*at, recipe.identity)
+    captures = [kind.capture(*at, number, recipe.capture) for number in numbers]
     for view in recipe.dataset.views:
         drawings = engine.draw(identity, captures, view, size)
         for number, capture, drawing in zip(numbers, captures, drawings, strict=True):
@@ -70,8 +70,7 @@ def augmentation_seed(capture: Capture, copy: int) -> int:
 def drawn_with(recipe: Recipe) -> str:
     """JSON of what determines an image's bytes beside its identity, its capture and the engine's weights."""
     settings = {
-        "engine": engine_options(recipe),
-        "baseline": [section.model_dump(mode="json") for section in baseline_section(recipe)],
+        **engine_of(recipe).drawn_with(recipe),
         "image_format": recipe.dataset.image_format,
         "quality": recipe.dataset.quality,
         "transforms": [t.model_dump(mode="json") for t in recipe.augment.transforms],

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.recipe.sections import ENGINE_EXECUTION
+from manifests.registry import Part
 from manifests.words import Hand, View
 from palm_models.hand import capture as captures
 from palm_models.hand import identity as identities
@@ -17,42 +22,57 @@ from palm_models.hand.identity import Identity
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
-    from manifests.recipe.sections import Section
     from palm_models.engines.base import Drawer
 
 Progress = Callable[[int, int], None]
+FIRST_REFERENCE = 1_000_000  # capture numbers of references begin here, far above those of any dataset
+REFERENCE_SIDE = 128  # px
+# Seen straight on, in visible light: then what sets two references of an identity apart is small.
+STRAIGHT = {
+    "rotation": 0.0, "scale": 1.0, "shift_x": 0.0, "shift_y": 0.0, "tilt_x": 0.0, "tilt_y": 0.0,
+    "infrared": False,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Training:
     """How an engine learns from aligned palms.
 
-    determines: the options that decide what is learned; with others a training starts from nothing.
-    continues: options that a training may be continued with (more steps) or that change no weight
+    determines: the options, and the seed, that decide what is learned; with others a training starts from
+    nothing. continues: options that a training may be continued with (more steps) or that change no weight
     (how often it samples), by their dotted names in the recipe. code: modules whose import closure learns.
-    run(recipe, aligned, out, progress): trains into the folder `out`, going on with what lies there; returns
-    facts for the report.
+    run(aligned, out, progress): trains on the table `aligned` into the folder `out`, going on with what lies
+    there; returns facts for the report.
     """
 
     determines: Mapping[str, Any]
     continues: tuple[str, ...]
     code: tuple[str, ...]
-    run: Callable[[Recipe, Path, Path, Progress], Mapping[str, Any]]
+    run: Callable[[Path, Path, Progress], Mapping[str, Any]]
 
 
-class Engine(ABC):
+@dataclass(frozen=True)
+class Untrained:
+    """What tells the cost of a training's result before it is trained.
+
+    recipe, checkpoint: what to draw with; seconds: what each picture takes beside what that shows.
+    """
+
+    recipe: Recipe
+    checkpoint: Path | None
+    seconds: float = 0.0
+
+
+class Engine(Part, ABC):
     """One kind of engine, stateless; plug-ins subclass it (entry point palmforge.engines)."""
 
-    name: ClassVar[str]  # in recipes, manifests, reports
-    summary: ClassVar[str]  # one phrase for --help and docs
-    section: ClassVar[str] = ""  # the recipe's section of its own options, "" when it has none
-    options: ClassVar[type[Section] | None] = None  # and the section's type
     views: ClassVar[tuple[View, ...]] = ("palm", "hand")
     one_view: ClassVar[bool] = False  # draws only the view that it learned
     parametric: ClassVar[bool] = True  # obeys the traits of an identity and the circumstances of a capture
+    learned: ClassVar[bool] = False  # draws with weights
     shipped: ClassVar[Path | None] = None  # folder of weights that come with it
     columns: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of a manifest, beside the controls
-    code: ClassVar[tuple[str, ...]]  # modules whose import closure determines its pictures
+    code: ClassVar[tuple[str, ...]] = ()  # modules whose import closure draws; () = the one that defines it
 
     # What its pictures are drawn from: every control with its help, and objects at a counter.
     identity_controls: ClassVar[Mapping[str, str]] = identities.CONTROLS
@@ -69,20 +89,97 @@ class Engine(ABC):
         return captures.make_capture(seed, subject, hand, capture, controls)
 
     def identity_from(self, recorded: Mapping[str, Any]) -> Identity:
-        """The identity that a manifest row recorded."""
+        """The identity whose `to_dict` was recorded. Raises KeyError or TypeError for another's."""
         return Identity.from_dict(recorded)
 
-    def capture_from(self, recorded: Mapping[str, Any]) -> Capture:
-        """The capture that a manifest row recorded."""
-        return Capture.from_dict(recorded)
+    def capture_from(
+        self, seed: int, subject: int, hand: Hand, capture: int, recorded: Mapping[str, Any]
+    ) -> Capture:
+        """The capture whose `scalars` a manifest recorded, its noise from its counter."""
+        counter = self.capture(seed, subject, hand, capture, {})
+        return replace(counter, **{name: recorded[name] for name in self.capture_controls})
+
+    def references(self, identity: Identity, count: int, first: int = FIRST_REFERENCE) -> NDArray[np.uint8]:
+        """Pictures (count, 128, 128, 3) of a parametric engine's identity, straight on, of no dataset."""
+        from palm_models.engines.renderer import RendererEngine
+
+        at = (identity.seed, identity.subject, identity.hand)
+        shots = [self.capture(*at, number, STRAIGHT) for number in range(first, first + count)]
+        return np.stack([d.image for d in RendererEngine().draw(identity, shots, "palm", REFERENCE_SIDE)])
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise ValueError, in words of the recipe, when it asks for what this engine cannot do."""
+        from tasks.photographs.sources.registry import SOURCES
+
+        trains, wanted = recipe.train.checkpoint == "train", recipe.dataset.views
+        if self.learned and trains and not SOURCES.get(recipe.source.kind).gives:
+            kinds = ", ".join(name for name in SOURCES.names() if name != recipe.source.kind)
+            raise ValueError(
+                f'engine {self.name} with train.checkpoint = "train" needs photographs: set source.kind '
+                f'({kinds}), or train.checkpoint = "shipped"'
+            )
+        if self.learned and self.shipped is None and recipe.train.checkpoint == "shipped":
+            raise ValueError(
+                f'engine {self.name} has no shipped weights: set train.checkpoint = "train", or the folder '
+                "of a checkpoint (`palmforge train` and `palmforge import-weights` make one)"
+            )
+        if self.one_view and len(wanted) != 1:
+            raise ValueError(
+                f"engine {self.name} draws the one view that it learned: set dataset.views to one"
+            )
+        if odd := [view for view in wanted if view not in self.views]:
+            raise ValueError(f"engine {self.name} draws {', '.join(self.views)}, not dataset.views {odd[0]}")
+        if not self.parametric and (recipe.identity or recipe.capture):
+            fields = ", ".join([*recipe.identity, *recipe.capture])
+            raise ValueError(f"engine {self.name} knows no traits and no circumstances: leave out {fields}")
 
     def training(self, recipe: Recipe) -> Training | None:
         """How it learns under this recipe; None for an engine that has nothing to learn."""
         return None
 
-    def drawn_with(self, recipe: Recipe) -> Mapping[str, Any]:
+    def weights(self, recipe: Recipe) -> Path | None:
+        """The folder of the weights that the recipe names; None where it trains them or there are none."""
+        given = recipe.train.checkpoint
+        if not self.learned or given == "train":
+            return None
+        return self.shipped if given == "shipped" else Path(given)
+
+    def untrained(self, recipe: Recipe, folder: Path) -> Untrained:
+        """What to draw with to tell the cost before there are weights; `folder` may take fresh ones."""
+        return Untrained(recipe, self.weights(recipe) or self.shipped)
+
+    def reads(self, recipe: Recipe) -> tuple[Path, ...]:
+        """Files, beside its weights, that determine its pictures."""
+        return ()
+
+    def own(self, recipe: Recipe) -> Any:
+        """The recipe's section of this engine's options; None when it has none."""
+        return getattr(recipe, self.own_section) if self.own_section else None
+
+    def settings(self, recipe: Recipe) -> dict[str, Any]:
+        """What of the section [engine] determines pictures."""
+        return recipe.engine.model_dump(mode="json", exclude={"name", *ENGINE_EXECUTION})
+
+    def drawn_with(self, recipe: Recipe) -> dict[str, Any]:
         """The options of the recipe that determine its pictures, JSON-able; recorded in every row."""
-        return {}
+        own = self.own(recipe)
+        told: dict[str, Any] = {"engine": self.settings(recipe)}
+        return told | ({"baseline": []} if own is None else {"options": own.model_dump(mode="json")})
+
+    def recipe_of(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Sections of a recipe from what `drawn_with` recorded."""
+        own = told.get("options") or next(iter(told.get("baseline", ())), None)
+        return {"engine": {**told["engine"], "name": self.name}} | ({self.own_section: own} if own else {})
+
+    def parameters(self) -> dict[str, str]:
+        """Columns of a manifest with what this engine's pictures were drawn from, and what each means."""
+        helps = {f"identity_{name}": text for name, text in self.identity_controls.items()}
+        helps |= {f"capture_{name}": text for name, text in self.capture_controls.items()}
+        return {**(helps if self.parametric else {}), **self.columns}
+
+    def modules(self) -> tuple[str, ...]:
+        """Modules whose import closure determines its pictures."""
+        return self.code or (type(self).__module__,)
 
     @abstractmethod
     def load(self, recipe: Recipe, checkpoint: Path | None) -> Drawer:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from palm_models.measure.quality import Quality, score
-from tasks.judge.score import PARAMETRIC, first_captures, unit
+from tasks.judge.score import first_captures, unit
 from tasks.judge.thresholds import Thresholds
 
 Vectors = NDArray[np.float32]
@@ -53,11 +53,11 @@ class Candidate:
     vectors: Vectors  # (rows, dim)
     template: Vectors  # (dim,)
 
-    def likeness(self, engine: str) -> Vectors:
+    def likeness(self, parametric: bool) -> Vectors:
         """Similarity of each picture to its identity; one that is part of the template, to the rest of it."""
         own = np.asarray(self.vectors @ self.template, np.float32)
         first = first_captures(self.rows)
-        if engine not in PARAMETRIC and len(first) > 1:
+        if not parametric and len(first) > 1:
             total = self.vectors[first].sum(axis=0)
             for i in first:
                 own[i] = self.vectors[i] @ unit(total - self.vectors[i])
@@ -70,7 +70,7 @@ class Rules:
 
     use: Sequence[str]
     thresholds: Thresholds
-    engine: str
+    parametric: bool  # the engine's identities are parameters: templates are of references
     identities: int
     captures: int
     attempts: float
@@ -156,7 +156,7 @@ class _Templates:
 
 
 def _judge(candidate: Candidate, rules: Rules, kept: _Templates, seen: dict[str, str]) -> Verdict:
-    own, rows = candidate.likeness(rules.engine), list(candidate.rows)
+    own, rows = candidate.likeness(rules.parametric), list(candidate.rows)
     marks = [_quality(row, rules.thresholds) for row in rows]
     faults = [_fault(row, float(s), q[1], rules) for row, s, q in zip(rows, own, marks, strict=True)]
     if "duplicates" in rules.use:

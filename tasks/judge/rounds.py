@@ -23,6 +23,7 @@ from palm_models.photo.hand_model import HandModelError, hand_model
 from palm_models.shipped import WEIGHTS
 from tasks.draw import shards as generation
 from tasks.draw.plan import PlannedShard, further_shards, generation_digest, shards
+from tasks.engines.registry import engine_of
 from tasks.judge.decide import Candidate, Decided, Rows, Rules, Verdict, decide
 from tasks.judge.gallery import build
 from tasks.judge.rejects import write_rejects
@@ -83,8 +84,8 @@ def judge(
         return Judged([Part(f) for f in files], Done(folder, folder.name, facts))
     court = _Court(recipe, work, checkpoint, palms)
     rules = Rules(
-        recipe.gates.use, thresholds(recipe, WEIGHTS), recipe.engine.name, recipe.dataset.identities,
-        recipe.dataset.captures, recipe.gates.attempts,
+        recipe.gates.use, thresholds(recipe, WEIGHTS), engine_of(recipe).parametric,
+        recipe.dataset.identities, recipe.dataset.captures, recipe.gates.attempts,
     )  # fmt: skip
     drawn = court.score(planned, files, progress)
     decided, rounds = decide(_candidates(drawn), rules), 0

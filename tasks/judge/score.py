@@ -16,35 +16,22 @@ from PIL import Image
 
 from manifests.contract.images import decode
 from manifests.recipe import Recipe
-from palm_models.engines.renderer import RendererEngine
-from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
-from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import Encoder
 from palm_models.measure.quality import measure
 from palm_models.photo.landmarks import LEAST_PRESENCE, HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
 from tasks.draw.plan import PlannedIdentity, PlannedShard
+from tasks.engines.registry import engine_of
 from tasks.judge.gallery import Gallery, load
 from tasks.photographs.examine import HASH_SIDE
 from tasks.work.stage import Stage
 
 REFERENCES = 4  # pictures of an identity that its captures are compared with
-FIRST_REFERENCE = 1_000_000  # their capture numbers begin here, far above those of any dataset
-REFERENCE_SIDE = 128  # px
-# Seen straight on, in visible light: then what sets two references of an identity apart is small.
-STRAIGHT = {
-    "rotation": 0.0, "scale": 1.0, "shift_x": 0.0, "shift_y": 0.0, "tilt_x": 0.0, "tilt_y": 0.0,
-    "infrared": False,
-}  # fmt: skip
 FINDER_ATTEMPTS = 3  # tries to find a hand that is not where it was asked for
 CLOSE = 0.2  # palm widths: a hand read this near to where it was asked for is there
 COLUMNS = ("sample_id", "identity_id", "capture", "view", "augmented", "sha256", "landmarks", "image")
-PARAMETRIC = (
-    "renderer",
-    "diffusion",
-)  # engines whose identities are parameters, so that they can be rendered
 Vectors = NDArray[np.float32]
 
 
@@ -136,14 +123,6 @@ def fingerprint(picture: NDArray[np.uint8]) -> bytes:
     return bytes.fromhex(str(imagehash.phash(Image.fromarray(picture), hash_size=HASH_SIDE)))
 
 
-def references(recipe: Recipe, planned: PlannedIdentity) -> NDArray[np.uint8]:
-    """The identity seen straight on by the renderer in captures of no dataset, (REFERENCES, 128, 128, 3)."""
-    identity = make_identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
-    numbers = range(FIRST_REFERENCE, FIRST_REFERENCE + REFERENCES)
-    captures = [make_capture(recipe.seed, planned.subject, planned.hand, n, STRAIGHT) for n in numbers]
-    return np.stack([d.image for d in RendererEngine().draw(identity, captures, "palm", REFERENCE_SIDE)])
-
-
 def _template(
     judge: Judge, planned: PlannedIdentity, rows: list[dict[str, Any]], vectors: Vectors
 ) -> Vectors:
@@ -151,8 +130,10 @@ def _template(
 
     An engine without parameters has none: there the identity's first captures stand for it.
     """
-    if judge.recipe.engine.name in PARAMETRIC:
-        return unit(judge.encoder.embed(references(judge.recipe, planned)).sum(axis=0))
+    engine, recipe = engine_of(judge.recipe), judge.recipe
+    if engine.parametric:
+        identity = engine.identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
+        return unit(judge.encoder.embed(engine.references(identity, REFERENCES)).sum(axis=0))
     return unit(vectors[first_captures(rows) or [0]].sum(axis=0))
 
 

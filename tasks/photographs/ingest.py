@@ -20,7 +20,7 @@ from manifests.files.layout import explain_write_errors, fsync_directory, fsync_
 from tasks.photographs.duplicates import Duplicates
 from tasks.photographs.examine import Examined, crashed, examine
 from tasks.photographs.sources.found import Found, SourceError
-from tasks.photographs.sources.source import Photographs, SourceSpec, find
+from tasks.photographs.sources.source import SourceSpec, find
 from tasks.workers.parallel import available_cores, in_order
 
 TABLE = "photos.parquet"
@@ -78,13 +78,12 @@ def ingest(
     out: Path,
     *,
     workers: int = 0,
-    photographs: Photographs | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> IngestReport:
     """Write `out`/photos.parquet and the copies under `out`/blobs; the table appears last and whole.
 
-    workers: processes, 0 = one for each core; photographs: what draws, for kind "renderer"; progress: called
-    with (files done, files in all, or one more than done while that is not known).
+    workers: processes, 0 = one for each core; progress: called with (files done, files in all, or one more
+    than done while that is not known).
 
     Rows come in the order of the source, whatever the workers. A second run does nothing twice that the first
     one copied. Raises SourceError when the source gives no photo, PublishError when `out` cannot be written.
@@ -96,7 +95,7 @@ def ingest(
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
             with _explain_read_errors(source):
-                listing = find(source, scratch, photographs)
+                listing = find(source, scratch)
             rows = _rows(source, _readable(listing.files, source), out / BLOBS, workers or available_cores())
             counts, size = _write(_announced(rows, listing.total, progress), out)
     finally:

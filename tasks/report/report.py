@@ -15,6 +15,7 @@ from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REP
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe import Recipe
 from palm_models.shipped import WEIGHTS
+from tasks.photographs.sources.registry import source_kind
 from tasks.report import page, shown
 from tasks.report.accounting import Step, count_aligned, count_identities, count_images, count_photos
 from tasks.report.charts import det, histogram
@@ -41,7 +42,7 @@ class _Material:
     @property
     def of_people(self) -> bool:
         """The source shows real hands; what the renderer drew as photographs shows nobody's."""
-        return self.aligned is not None and self.recipe.source.kind != "renderer"
+        return self.aligned is not None and source_kind(self.recipe).people
 
 
 def write_pictures_and_report(folder: Path, recipe: Recipe, stages: Mapping[str, Done | None]) -> None:
@@ -84,8 +85,12 @@ def sheet_blocks(identities: Sequence[ShownIdentity], real: Sequence[Shown], rec
         pictures = [picture.data for picture in real]
         lines = [pictures[i : i + shown.CAPTURES] for i in range(0, len(pictures), shown.CAPTURES)]
         credit = recipe.source.credit or recipe.source.dataset or recipe.source.path
-        drawn = recipe.source.kind == "renderer"
-        title = "Aligned drawn palms (source: renderer)" if drawn else f"Real aligned palms ({credit})"
+        drawn = not source_kind(recipe).people
+        title = (
+            f"Aligned drawn palms (source: {recipe.source.kind})"
+            if drawn
+            else f"Real aligned palms ({credit})"
+        )
         blocks.append(Block(title, [Row("drawn" if drawn else "real", line) for line in lines]))
     for view in dict.fromkeys(identity.view for identity in identities):
         rows = [_sheet_row(i) for i in identities if i.view == view][:FIRST_ROWS]

@@ -1,6 +1,7 @@
 """Merges versions into a new one: labels offset, colliding names prefixed, splits and origins kept."""
 
 import json
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,9 +20,8 @@ from manifests.publish.publish import publish
 from manifests.read.open import Dataset, open_dataset
 from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
-from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
-from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
 from tasks.draw.samples import drawn_with
+from tasks.engines.registry import ENGINES
 from tasks.report.show import page, sheet
 from tasks.versions.merge_sources import PARAMETERS, Source, arrange
 from tasks.work.stage import Work, code_digest, digest_of
@@ -78,8 +78,6 @@ def merge(
 
 def _card(sources: Sequence[Source]) -> CardFacts:
     """What the card says; each row has the source of its own engine, so the version names none for all."""
-    helps = {f"identity_{k}": v for k, v in IDENTITY_CONTROLS.items()}
-    helps |= {f"capture_{k}": v for k, v in CAPTURE_CONTROLS.items()}
     credits, engines = [], dict[str, None]()
     for source in sources:
         rows = source.dataset.rows(["engine", "source_dataset", "source_license"])
@@ -91,6 +89,7 @@ def _card(sources: Sequence[Source]) -> CardFacts:
                 else "learned from no photographs"
             )
             credits.append(f"{source.name}: engine {row['engine']}, {learned}")
+    helps = ChainMap(*(ENGINES.get(name).parameters() for name in engines if name in ENGINES))
     return CardFacts(engine=", ".join(engines), credits=tuple(credits), parameters=helps)
 
 

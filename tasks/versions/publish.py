@@ -11,12 +11,11 @@ from manifests.publish.card import CardFacts
 from manifests.publish.mirror import mirror
 from manifests.publish.publish import publish
 from manifests.recipe import Recipe
-from palm_models.engines.base import PARAMETERS
-from palm_models.hand.capture import CONTROLS as CAPTURE_CONTROLS
-from palm_models.hand.identity import CONTROLS as IDENTITY_CONTROLS
+from tasks.engines.registry import engine_of
 from tasks.judge.rejects import publishable
 from tasks.judge.release import check_release
 from tasks.judge.rounds import Judged
+from tasks.photographs.sources.registry import source_kind
 from tasks.report.report import write_pictures_and_report
 from tasks.stages import Done, source_of
 from tasks.versions.software import software
@@ -85,8 +84,6 @@ def check_target(recipe: Recipe) -> None:
 
 def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
     """What the card says that the shards do not know."""
-    helps = {f"identity_{k}": v for k, v in IDENTITY_CONTROLS.items()}
-    helps |= {f"capture_{k}": v for k, v in CAPTURE_CONTROLS.items()} | PARAMETERS
     learned = (checkpoint.facts if checkpoint else {}) or {}
     source = recipe.source if recipe.train.checkpoint == "train" else None
     return CardFacts(
@@ -95,6 +92,6 @@ def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
         source_dataset=source_of(recipe).title if source else str(learned.get("source_dataset", "")),
         source_license=source.licence if source else str(learned.get("source_license", "")),
         source_credit=source.credit if source else str(learned.get("source_credit", "")),
-        photographs=recipe.report.photographs and recipe.source.kind not in ("none", "renderer"),
-        parameters=helps,
+        photographs=recipe.report.photographs and source_kind(recipe).people,
+        parameters=engine_of(recipe).parameters(),
     )

@@ -1,14 +1,12 @@
 """Tells before any work, and without loading an engine, that what a recipe asks for is published already."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from manifests.files.layout import LATEST, MANIFEST, file_sha256
-from manifests.files.remote import is_remote
 from manifests.publish.mirror import newest
 from manifests.recipe import Recipe
 from palm_models.shipped import WEIGHTS
-from tasks.photographs.sources.remote import remote_listing
+from tasks.photographs.sources.registry import source_kind
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 
 PUBLISHED = "published"  # the stage that notes it
@@ -43,17 +41,8 @@ def _stage(recipe: Recipe) -> Stage:
         recipe.digest(),
         str(recipe.remote_home or recipe.home.absolute()),
         recipe.nightly.keep_versions,
-        listing(recipe.source.path),
+        source_kind(recipe).listing(recipe),
         learned,
         code_digest("flows", "tasks", "manifests", "palm_models"),
     )
     return Work.of(recipe).stage(PUBLISHED, digest)
-
-
-def listing(source: str) -> Sequence[object]:
-    """Name, size and time of a source's files: tells, without reading them, that they are as they were."""
-    if is_remote(source):
-        return remote_listing(source)
-    path = Path(source).expanduser()
-    files = [] if not source else sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]

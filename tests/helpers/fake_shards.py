@@ -87,7 +87,10 @@ def publish_shards(shards: Sequence[Path], out: Path, **options: Any) -> Version
         "recipe_digest": recipe.digest(),
         "created_at": CREATED,
         "card": CardFacts(
-            source_dataset="someone/palms/versions/1", source_license="CC0", source_credit="Someone"
+            "renderer",
+            source_dataset="someone/palms/versions/1",
+            source_license="CC0",
+            source_credit="Someone",
         ),
     }
     return publish(shards, out, "palms", **{**settings, **options})

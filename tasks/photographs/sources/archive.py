@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from tasks.photographs.sources.found import Found, SourceError, is_archive, is_hidden
+from manifests.files.remote import is_remote
+from tasks.photographs.sources.folder import FilesSource
+from tasks.photographs.sources.found import Found, Listing, SourceError, is_archive, is_hidden
+from tasks.photographs.sources.kind import SourceSpec
+from tasks.photographs.sources.remote import remote_archive
 
 MIB = 2**20
 COMPRESSED = {b"\x1f\x8b", b"BZ", b"\xfd7"}  # first bytes of gzip, bzip2 and xz
@@ -299,3 +303,24 @@ def _clean(name: str) -> str:
 
 def _escaped(name: str) -> bool:
     return any("\udc80" <= sign <= "\udcff" for sign in name)
+
+
+class ArchiveSource(FilesSource):
+    """A zip or tar, local or at an address."""
+
+    name = "archive"
+    summary = "a zip or tar, local or an address"
+
+    def files(self, source: SourceSpec, scratch: Path) -> Listing:
+        """The members; a remote archive is copied into `scratch` first."""
+        if is_remote(source.path):
+            return Listing(members(remote_archive(source.path, scratch), scratch))
+        path = Path(source.path).expanduser()
+        if path.is_dir():
+            raise SourceError("not_an_archive", f"{path} is a folder; set source.kind to folder")
+        if not path.is_file():
+            raise SourceError("source_missing", f"no archive at {path}; check source.path in the recipe")
+        return Listing(members(path, scratch))
+
+
+ARCHIVE = ArchiveSource()

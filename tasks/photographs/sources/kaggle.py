@@ -1,5 +1,7 @@
 """Download a Kaggle dataset at a pinned version, again and again while the network is to blame."""
 
+from __future__ import annotations
+
 import errno
 import logging
 import re
@@ -9,12 +11,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from tasks.photographs.sources.found import SourceError
+from tasks.photographs.sources.folder import walk
+from tasks.photographs.sources.found import Listing, SourceError
+from tasks.photographs.sources.kind import SourceKind, SourceSpec
+
+if TYPE_CHECKING:
+    from manifests.recipe.sections import Source
 
 HANDLE = re.compile(r"^[\w-]+/[\w-]+/versions/[1-9]\d*$", re.ASCII)
 PASSING = {408, 429, 500, 502, 503, 504}  # HTTP statuses that another attempt may not meet
@@ -180,3 +187,22 @@ def _explain_other(error: Exception, handle: str, tries: str) -> SourceError:
         f"{handle}: the download cannot be unpacked ({kind}); it was removed, run the same command again"
     )
     return SourceError("kaggle_archive", message)
+
+
+class KaggleSource(SourceKind):
+    """A dataset of Kaggle; its pinned version never changes, so there is nothing to list."""
+
+    name = "kaggle"
+    summary = "a Kaggle dataset at a pinned version"
+
+    def check(self, source: Source) -> None:
+        """Needs a handle."""
+        if not source.dataset:
+            raise ValueError('kind = "kaggle" needs source.dataset, as owner/name/versions/N')
+
+    def files(self, source: SourceSpec, scratch: Path) -> Listing:
+        """The files of the download, which is kept in kagglehub's cache."""
+        return walk(download(source.dataset, retries=source.retries))
+
+
+KAGGLE = KaggleSource()

@@ -10,8 +10,9 @@ from flows.cli.main import main
 from manifests.contract.images import is_marked
 from manifests.files.layout import PublishError
 from manifests.read.open import open_dataset
-from manifests.tools import export as exporting
-from manifests.tools.export import WRITERS, export
+from manifests.tools.export import export
+from manifests.tools.exporters import webdataset as archives
+from manifests.tools.exporters.registry import EXPORTERS
 from manifests.tools.select import select
 from tests.helpers.fake_shards import make_shards, publish_shards
 from tests.helpers.small import quiet
@@ -58,7 +59,7 @@ def test_imagefolder_opens_in_torchvision(dataset, tmp_path):
 def test_webdataset_opens_in_webdataset(dataset, tmp_path, monkeypatch):
     import webdataset
 
-    monkeypatch.setattr(exporting, "TAR_IMAGES", 25)
+    monkeypatch.setattr(archives, "TAR_IMAGES", 25)
     export(dataset, "webdataset", tmp_path / "e", quiet)
     found = {}
     for split in splits(dataset):
@@ -86,7 +87,7 @@ def test_lmdb_opens_in_lmdb(dataset, tmp_path):
     assert found == truth(dataset)
 
 
-@pytest.mark.parametrize("kind", sorted(WRITERS))
+@pytest.mark.parametrize("kind", sorted(EXPORTERS.ours))
 def test_an_export_appears_whole_or_not_and_is_not_done_twice(dataset, tmp_path, kind, monkeypatch):
     def cut(done, total):
         if done > 30:

@@ -11,7 +11,7 @@ from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks.draw import regenerate as again
-from tasks.draw.regenerate import RegenerateError, draw, recorded_capture, regenerate, some
+from tasks.draw.regenerate import RegenerateError, draw, recorded, regenerate, some
 from tasks.train.ddpm_tps import train_ddpm
 from tasks.train.wgan_gp import train_wgan
 from tasks.versions.software import changes
@@ -80,8 +80,11 @@ def test_a_capture_comes_back_from_its_columns_and_counter():
     identity = make_identity(3, 1, "left")
     told = make_capture(3, 1, "left", 7)
     odd = replace(told, rotation=1.5, ring=True)  # values that the counter alone would not give
-    row = {"capture_seed": 3, "capture": 7, **{f"capture_{k}": v for k, v in odd.scalars().items()}}
-    assert recorded_capture(row, identity) == odd
+    row = {
+        "engine": "renderer", "subject_id": "s000001", "hand": "left", "identity_seed": 3, "capture_seed": 3,
+        "capture": 7, **{f"capture_{k}": v for k, v in odd.scalars().items()},
+    }  # fmt: skip
+    assert recorded(row, identity.to_dict()) == (identity, odd)
 
 
 def test_another_picture_is_told_apart_and_the_software_named(dataset, monkeypatch):

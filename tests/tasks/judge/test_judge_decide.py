@@ -21,8 +21,8 @@ GATES = ("quality", "hand", "identity", "twins", "leakage", "duplicates")
 DIM = 64
 
 
-def rules(identities=4, captures=3, attempts=3.0, use=GATES, engine="renderer"):
-    return Rules(use, THRESHOLDS, engine, identities, captures, attempts)
+def rules(identities=4, captures=3, attempts=3.0, use=GATES, parametric=True):
+    return Rules(use, THRESHOLDS, parametric, identities, captures, attempts)
 
 
 def template(index, seed=0):
@@ -172,7 +172,7 @@ def test_nearly_the_same_picture_twice_is_a_duplicate_within_an_identity_only():
 def test_an_engine_without_parameters_is_compared_with_its_first_captures():
     vectors = [template(0), template(0), template(5), template(0)]
     rows = [row(0, c) for c in range(4)]
-    verdict = decide([candidate(0, rows, vectors)], rules(1, captures=4, engine="wgan-gp")).verdicts[0]
+    verdict = decide([candidate(0, rows, vectors)], rules(1, captures=4, parametric=False)).verdicts[0]
     assert faults(verdict) == {"_c002_palm": ("identity", "not_its_identity")}
 
 

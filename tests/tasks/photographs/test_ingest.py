@@ -8,6 +8,7 @@ import tracemalloc
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,9 +241,7 @@ def test_the_renderer_is_ingested(tmp_path: Path) -> None:
     def draw() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield from ((f"{i}.png", np.asarray(scene(i))) for i in range(3))
 
-    report = ingest(
-        SourceSpec("renderer", licence="Apache-2.0"), tmp_path / "out", workers=1, photographs=draw
-    )
+    report = ingest(SourceSpec("renderer", licence="Apache-2.0", drawn=draw), tmp_path / "out", workers=1)
     rows = table(report)
     assert [r["original_name"] for r in rows] == ["0.png", "1.png", "2.png"] and report.ok == 3
     np.testing.assert_array_equal(np.asarray(Image.open(rows[2]["path"])), np.asarray(scene(2)))
@@ -283,8 +282,8 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     peaks = []
     for count in (40, 160):
         tracemalloc.start()
-        source = SourceSpec("renderer")
-        ingest(source, tmp_path / str(count), workers=1, photographs=lambda n=count: draw(n))
+        source = SourceSpec("renderer", drawn=partial(draw, count))
+        ingest(source, tmp_path / str(count), workers=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 120 * 8_000, "some kilobytes a row, never the pictures (27 kB each)"

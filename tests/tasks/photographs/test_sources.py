@@ -109,7 +109,7 @@ def test_the_renderer_is_a_source(tmp_path: Path) -> None:
         for index in range(3):
             yield f"palm-{index}.png", np.full((8, 9, 3), index, np.uint8)
 
-    files = list(find(SourceSpec("renderer", limit=2), tmp_path, draw).files)
+    files = list(find(SourceSpec("renderer", limit=2, drawn=draw), tmp_path).files)
     assert [f.name for f in files] == ["palm-0.png", "palm-1.png"]
     assert files[1].path is not None and files[1].temporary
     assert (np.asarray(Image.open(files[1].path)) == 1).all()

@@ -1,0 +1,66 @@
+"""The exporter lmdb: a memory-mapped store a split."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lmdb
+
+from manifests.files.layout import SPLITS
+from manifests.read.open import data_root
+from manifests.tools.exporters.exporter import METADATA, Exporter, Row, Writer, line
+
+if TYPE_CHECKING:
+    from manifests.read.open import Dataset
+
+BATCH = 512  # images written in one transaction
+
+
+class Lmdb:
+    """SPLIT.lmdb each with the databases `images` (sample id: file) and `rows` (sample id: JSON)."""
+
+    def __init__(self, folder: Path, stack: ExitStack, dataset: Dataset) -> None:
+        files = (data_root(dataset.path) / "data").glob("*.parquet")
+        size = 4 * sum(file.stat().st_size for file in files) + (1 << 30)  # an upper bound, not what it takes
+        self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
+        self.stores = {}
+        for split in SPLITS:
+            store = lmdb.open(str(folder / f"{split}.lmdb"), map_size=size, max_dbs=2, sync=False)
+            stack.callback(store.close)
+            self.stores[split] = (store, store.open_db(b"images"), store.open_db(b"rows"))
+        self.held: dict[str, list[tuple[bytes, bytes, bytes]]] = {split: [] for split in SPLITS}
+        stack.callback(self._flush)  # before the stores are closed: callbacks run last in, first out
+
+    def add(self, row: Row, image: bytes) -> None:
+        """One more image."""
+        held = self.held[row["split"]]
+        held.append((row["sample_id"].encode(), image, line(row).encode()))
+        self.metadata.write(line(row))
+        if len(held) == BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what is held: one transaction a batch, because each costs as much as many images."""
+        for split, held in self.held.items():
+            store, images, rows = self.stores[split]
+            with store.begin(write=True) as transaction:
+                for key, image, row in held:
+                    transaction.put(key, image, db=images)
+                    transaction.put(key, row, db=rows)
+            held.clear()
+
+
+class LmdbExporter(Exporter):
+    """Writes a memory-mapped store a split."""
+
+    name = "lmdb"
+    summary = "a memory-mapped store a split"
+
+    def writer(self, folder: Path, stack: ExitStack, dataset: Dataset) -> Writer:
+        """What writes it."""
+        return Lmdb(folder, stack, dataset)
+
+
+LMDB = LmdbExporter()

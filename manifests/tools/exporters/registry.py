@@ -1,0 +1,21 @@
+"""The exporters by name: ours below, those of other packages through palmforge.exporters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from manifests.registry import Registry
+
+if TYPE_CHECKING:
+    from manifests.tools.exporters.exporter import Exporter
+
+EXPORTERS: Registry[Exporter] = Registry(
+    "palmforge.exporters",
+    "exporter",
+    {
+        "imagefolder": "manifests.tools.exporters.imagefolder:IMAGEFOLDER",
+        "webdataset": "manifests.tools.exporters.webdataset:WEBDATASET",
+        "lmdb": "manifests.tools.exporters.lmdb:LMDB",
+    },
+    "manifests.tools.exporters.exporter:Exporter",
+)

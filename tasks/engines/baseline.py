@@ -1,0 +1,44 @@
+"""What the two baselines share: their options tell what they learn, and they know no traits."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tasks.engines.engine import Engine, Progress, Training
+
+if TYPE_CHECKING:
+    from manifests.recipe import Recipe
+
+
+class Baseline(Engine):
+    """An engine of the hackathon this grew from."""
+
+    one_view = True
+    parametric = False
+    learned = True
+    draws: ClassVar[tuple[str, ...]]  # options that say how it draws, not what it learns
+    continues: ClassVar[tuple[str, ...]]  # options that a training may be continued with
+    trainer: ClassVar[str]  # the module that trains
+
+    @abstractmethod
+    def train(self, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
+        """Train on the recipe's one view into `out`, or go on there; facts for the report."""
+
+    def training(self, recipe: Recipe) -> Training:
+        """On the photographs of the view and the hands that are drawn."""
+        own = self.own(recipe).model_dump(mode="json", exclude={*self.draws, *self.continues})
+        shown = {"views": list(recipe.dataset.views), "hands": list(recipe.dataset.hands)}
+        return Training(
+            determines={**own, **shown, "seed": recipe.seed},
+            continues=tuple(f"{self.own_section}.{name}" for name in self.continues),
+            code=(self.trainer,),
+            run=partial(self.train, recipe),
+        )
+
+    def drawn_with(self, recipe: Recipe) -> dict[str, Any]:
+        """As rows record it since 0.1.0."""
+        return {"engine": self.settings(recipe), "baseline": [self.own(recipe).model_dump(mode="json")]}
