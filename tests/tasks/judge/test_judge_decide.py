@@ -190,5 +190,5 @@ def test_a_recipe_may_be_stricter_than_the_calibration(write_recipe):
 
 def test_an_encoder_that_was_never_calibrated_is_named(write_recipe, tmp_path):
     shutil.copyfile(WEIGHTS / "encoder.json", tmp_path / "encoder.json")
-    with pytest.raises(GateError, match=r"gates\.json: missing.*bench\.gates calibrate"):
+    with pytest.raises(GateError, match=r"gates\.json: missing.*bench\.gates\.gates calibrate"):
         thresholds(load(write_recipe()), tmp_path)
