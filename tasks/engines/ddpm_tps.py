@@ -45,18 +45,17 @@ class DdpmTps(Baseline):
 
     def untrained(self, recipe: Recipe, folder: Path) -> Untrained:
         """Fresh weights of the recipe's shape, with a sampler cut to PROBE steps."""
-        import torch
-
         from palm_models.engines.baselines.common import save_baseline
         from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
+        from palm_models.engines.threads import one_thread
 
-        torch.set_num_threads(1)  # as in a worker that draws
         own = recipe.ddpm
         diffusion = build(DdpmSpec(own.size, own.dim, own.mults, own.timesteps), PROBE)
         network = {"size": own.size, "dim": own.dim, "mults": list(own.mults), "timesteps": own.timesteps}
         save_baseline(folder, self.name, diffusion.model, network, recipe.dataset.views[0], {})
         began = time.perf_counter()
-        sample(diffusion, 0)
+        with one_thread():
+            sample(diffusion, 0)
         step = (time.perf_counter() - began) / PROBE
         share = 1 / recipe.dataset.captures + own.renoise  # of the individual's picture, and a capture's own
         quick = own.model_copy(update={"sampling_steps": PROBE, "renoise": 0.0})
