@@ -12,6 +12,7 @@ from bench.gates.gates import templates
 from bench.palms.utility import eer, scores, tar
 from manifests.recipe import parse as parse_recipe
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training
+from tasks.judge.gates.twins import TWINS
 from tasks.judge.thresholds import thresholds
 from tasks.train.encoder import palms, train_encoder
 
@@ -51,7 +52,7 @@ def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
 def distinct(asked: argparse.Namespace) -> None:
     """Similarity of each identity's nearest other one, by the templates that the gate of twins compares."""
     nearest = neighbours(templates(range(FIRST_UNSEEN, FIRST_UNSEEN + asked.identities), asked.weights))
-    threshold = thresholds(parse_recipe({"name": "encoder"}), asked.weights).twins
+    threshold = thresholds(parse_recipe({"name": "encoder"}), asked.weights, [TWINS]).of[TWINS.name].most
     print(
         f"{len(nearest)} identities: similarity of the nearest other identity, twins from {threshold:.4f} on"
     )

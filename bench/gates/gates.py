@@ -34,8 +34,9 @@ from palm_models.shipped import WEIGHTS
 from tasks.draw.plan import make_engine, planned_identity
 from tasks.engines.engine import FIRST_REFERENCE
 from tasks.engines.registry import engine_of
-from tasks.judge.gallery import VARIANTS, variants
-from tasks.judge.score import REFERENCES, embed, unit
+from tasks.judge.candidate import REFERENCES, unit
+from tasks.judge.gates.gallery import VARIANTS, variants
+from tasks.judge.picture import embed
 from tasks.judge.thresholds import CALIBRATION
 
 GATES = ("identity", "twins", "quality", "hand", "leakage")
@@ -249,6 +250,7 @@ def speed() -> None:
 
     from tasks.draw.plan import shards
     from tasks.draw.shards import draw_shard
+    from tasks.judge.gates.hand import HAND_MODEL
     from tasks.judge.score import make_judge, score_shard
     from tasks.work.stage import Stage
 
@@ -256,7 +258,9 @@ def speed() -> None:
         {"name": "speed", "engine": {"name": "diffusion"},
          "dataset": {"identities": 8, "captures": 8, "views": ["palm", "hand"], "shard_identities": 2}}
     )  # fmt: skip
-    engine, judge = make_engine(plan, WEIGHTS), make_judge(plan, WEIGHTS, None, hand_model())
+    scoring = ("quality", "identity", "duplicates", "hand")  # all but leakage: no photographs are needed
+    found = {HAND_MODEL.name: hand_model()}
+    engine, judge = make_engine(plan, WEIGHTS), make_judge(plan, WEIGHTS, scoring, found)
     drawing = judging = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for shard in shards(plan):

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from manifests.contract.schema import IMAGE_COLUMN
 from manifests.files.layout import atomic_write
-from tasks.judge.decide import Verdict
+from tasks.judge.candidate import Verdict
+from tasks.judge.gates.registry import hides
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.report.shown import small
 
@@ -23,7 +24,7 @@ SCHEMA = pa.schema(
         ("identity_id", pa.string()),
         ("capture", pa.int64()),
         ("view", pa.string()),
-        ("gate", pa.string()),  # quality, hand, identity, twins, leakage, duplicates, attempts, surplus
+        ("gate", pa.string()),  # name of the gate, or attempts, surplus
         ("reason", pa.string()),
         ("score", pa.float64()),  # null where nothing was measured
         ("threshold", pa.float64()),
@@ -76,8 +77,12 @@ def _images(places: set[tuple[Path, int]]) -> dict[tuple[Path, int], bytes]:
 def publishable(file: Path) -> bytes:
     """The rejects as a version may hold them: what resembles a photograph of a person is not shown."""
     table = pq.read_table(file)
-    leaked = pc.equal(table["gate"], "leakage")
-    hidden = pc.if_else(leaked, pa.scalar(None, pa.binary()), table["thumbnail"])
+    secret = [name for name in pc.unique(table["gate"]).to_pylist() if hides(name)]
+    hidden = pc.if_else(
+        pc.is_in(table["gate"], pa.array(secret, pa.string())),
+        pa.scalar(None, pa.binary()),
+        table["thumbnail"],
+    )
     table = table.set_column(table.column_names.index("thumbnail"), SCHEMA.field("thumbnail"), hidden)
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd")

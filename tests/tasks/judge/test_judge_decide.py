@@ -10,19 +10,29 @@ from hypothesis import strategies as st
 from manifests.recipe import load
 from palm_models.measure.quality import BOUNDS, Limit
 from palm_models.shipped import WEIGHTS
-from tasks.judge.decide import Candidate, Rules, decide
-from tasks.judge.thresholds import GateError, Thresholds, thresholds
+from tasks.judge.candidate import Candidate
+from tasks.judge.decide import Rules, decide
+from tasks.judge.gate import GateError
+from tasks.judge.gates.leakage import Likeness
+from tasks.judge.gates.quality import Bounds
+from tasks.judge.gates.registry import GATES
+from tasks.judge.gates.twins import Alike
+from tasks.judge.thresholds import thresholds
 
 LIMITS = tuple(
     Limit(name, *((0.1, 0.5) if side == "low" else (0.9, 0.5)), reason) for name, side, reason in BOUNDS
 )
-THRESHOLDS = Thresholds({"palm": 0.5, "hand": 0.3}, 0.9, 0.7, 0.15, 0.0, {"palm": LIMITS, "hand": LIMITS}, 6)
-GATES = ("quality", "hand", "identity", "twins", "leakage", "duplicates")
+LIKENESS, BOUNDED = {"palm": 0.5, "hand": 0.3}, Bounds(0.0, (("palm", LIMITS), ("hand", LIMITS)))
+THRESHOLDS = {
+    "identity": LIKENESS, "twins": Alike(0.9, LIKENESS), "leakage": Likeness(0.7, BOUNDED), "hand": 0.15,
+    "quality": BOUNDED, "duplicates": 6,
+}  # fmt: skip
 DIM = 64
 
 
-def rules(identities=4, captures=3, attempts=3.0, use=GATES, parametric=True):
-    return Rules(use, THRESHOLDS, parametric, identities, captures, attempts)
+def rules(identities=4, captures=3, attempts=3.0, use=tuple(THRESHOLDS)):
+    gates = sorted(map(GATES.get, use), key=lambda gate: gate.rank)
+    return Rules(gates, THRESHOLDS, identities, captures, attempts, [g for g in gates if g.column])
 
 
 def template(index, seed=0):
@@ -42,9 +52,10 @@ def row(index, capture, view="palm", **changed):
     return {**plain, **good, **changed}
 
 
-def candidate(index, rows, vectors=None, own=None):
+def candidate(index, rows, vectors=None, own=None, referenced=True):
     own = template(index) if own is None else own
-    return Candidate(index, rows[0]["identity_id"], rows, np.stack(vectors or [own] * len(rows)), own)
+    vectors = np.stack(vectors or [own] * len(rows))
+    return Candidate(index, rows[0]["identity_id"], rows, vectors, own, referenced)
 
 
 def faults(verdict):
@@ -172,23 +183,25 @@ def test_nearly_the_same_picture_twice_is_a_duplicate_within_an_identity_only():
 def test_an_engine_without_parameters_is_compared_with_its_first_captures():
     vectors = [template(0), template(0), template(5), template(0)]
     rows = [row(0, c) for c in range(4)]
-    verdict = decide([candidate(0, rows, vectors)], rules(1, captures=4, parametric=False)).verdicts[0]
+    one = candidate(0, rows, vectors, referenced=False)
+    verdict = decide([one], rules(1, captures=4)).verdicts[0]
     assert faults(verdict) == {"_c002_palm": ("identity", "not_its_identity")}
 
 
 def test_the_shipped_thresholds_were_measured_with_the_shipped_encoder(write_recipe):
-    loaded = thresholds(load(write_recipe()), WEIGHTS)
-    assert not loaded.note, loaded.note
-    assert 0 < loaded.identity["hand"] <= loaded.identity["palm"] < loaded.twins < 1
+    found, note = thresholds(load(write_recipe()), WEIGHTS, map(GATES.get, GATES.ours))
+    assert not note, note
+    assert 0 < found["identity"]["hand"] <= found["identity"]["palm"] < found["twins"].most < 1
 
 
 def test_a_recipe_may_be_stricter_than_the_calibration(write_recipe):
     strict = load(write_recipe(gates={"identity": 0.7, "leakage": 0.6, "hand": 0.05}))
-    loaded = thresholds(strict, WEIGHTS)
-    assert (loaded.identity, loaded.leakage, loaded.hand) == ({"palm": 0.7, "hand": 0.7}, 0.6, 0.05)
+    found = thresholds(strict, WEIGHTS, map(GATES.get, GATES.ours)).of
+    assert (found["identity"], found["hand"]) == ({"palm": 0.7, "hand": 0.7}, 0.05)
+    assert found["leakage"].most == 0.6
 
 
 def test_an_encoder_that_was_never_calibrated_is_named(write_recipe, tmp_path):
     shutil.copyfile(WEIGHTS / "encoder.json", tmp_path / "encoder.json")
     with pytest.raises(GateError, match=r"gates\.json: missing.*bench\.gates\.gates calibrate"):
-        thresholds(load(write_recipe()), tmp_path)
+        thresholds(load(write_recipe()), tmp_path, [])

@@ -5,7 +5,7 @@ import pytest
 
 from flows.cli.options import friendly_errors
 from manifests.recipe import parse
-from tasks.judge.decide import Candidate, Fault, Verdict
+from tasks.judge.candidate import Candidate, Fault, Verdict
 from tasks.judge.release import ReleaseError, breaches_of
 
 RECIPE = parse({"name": "palms", "dataset": {"identities": 4, "captures": 2}})
@@ -16,7 +16,7 @@ def verdict(index, faults=(None, None), state="accepted", direction=None):
     centre = np.eye(8, dtype=np.float32)[index if direction is None else direction]
     rows = [{"sample_id": f"{index}-{c}", "capture": c} for c in range(len(faults))]
     candidate = Candidate(index, f"identity{index}", rows, np.stack([centre] * len(faults)), centre)
-    return Verdict(candidate, faults, [1.0] * len(faults), [0.8] * len(faults), state)
+    return Verdict(candidate, faults, {"identity_score": [0.8] * len(faults)}, state)
 
 
 def gates(verdicts):

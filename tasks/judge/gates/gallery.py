@@ -10,9 +10,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
-from palm_models.measure.encoder import Encoder
-from tasks.judge.thresholds import GateError
-from tasks.work.stage import Stage
+from manifests.recipe import Recipe
+from palm_models.measure.encoder import Encoder, weights_digest
+from palm_models.shipped import WEIGHTS
+from tasks.judge.gate import Found, GateError
+from tasks.stages import Done
+from tasks.work.stage import Stage, Work, code_digest, digest_of
 
 BLOCK = 65536  # gallery rows that are compared at once
 TURN = 10.0  # degrees that a variant is turned to either side; the encoder bridges 5 more
@@ -38,6 +41,16 @@ class Gallery:
             place = np.where(value > best, start + top, place)
             best = np.maximum(best, value)
         return best, [self.photos[i] for i in place]
+
+
+def gallery_of(recipe: Recipe, palms: Done) -> Found:
+    """The gallery of aligned photographs in the work folder, made when it is not there."""
+    code = code_digest("palm_models/measure/encoder.py", "tasks/judge/gates/gallery.py")
+    stage = Work.of(recipe).stage("gallery", digest_of(weights_digest(WEIGHTS), palms.digest, code))
+    if not stage.is_done():
+        build(palms.path / "aligned.parquet", Encoder.load(WEIGHTS), stage)
+    facts = {"photographs": stage.facts()["photographs"]}
+    return Found(stage.path, stage.path.name, used=(stage.path,), facts=facts)
 
 
 def build(aligned: Path, encoder: Encoder, stage: Stage) -> None:
