@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from flows.cli.options import friendly_errors
+from manifests.files.layout import atomic_write
 
 
 @click.command("import-weights")
@@ -17,6 +18,8 @@ def import_weights(file: Path, out: Path, size: int, view: str) -> None:
     with friendly_errors():
         from palm_models.engines.baselines.trainer_file import import_trainer_file
 
-        found = import_trainer_file(file, out, size=size, view="hand" if view == "hand" else "palm")
+        found = import_trainer_file(
+            file, out, atomic_write, size=size, view="hand" if view == "hand" else "palm"
+        )
     click.echo(", ".join(f"{key} {value}" for key, value in found.items()))
     click.echo(f"draw with it: palmforge generate DIR --engine ddpm-tps --checkpoint {out} --view {view}")

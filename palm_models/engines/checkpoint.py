@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from manifests.words import PalmforgeError
 
+Write = Callable[[Path, bytes], None]  # a file appears whole or stays as it was, whatever happens
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = 2 << 30  # bytes of a weights file that is still opened
@@ -28,30 +28,15 @@ class CheckpointError(PalmforgeError):
     """A checkpoint that cannot be used; the message names the file and what to do."""
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write so that `path` holds either the old bytes or all of the new ones, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)  # the disk is full: leave it room
-        raise
-
-
 def write_checkpoint(
-    folder: Path, network: nn.Module, config: Mapping[str, Any], dtype: torch.dtype | None
+    folder: Path, network: nn.Module, config: Mapping[str, Any], dtype: torch.dtype | None, write: Write
 ) -> None:
-    """Write a network's weights (as `dtype`; None: as they are) and its config, as `save_checkpoint` does."""
+    """Write a network's weights (as `dtype`; None: as they are), then the config that names their sha256."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     weights = save({k: v.to(dtype) if dtype else v for k, v in tensors.items()})
     written = {"format": FORMAT, **config, "weights_sha256": hashlib.sha256(weights).hexdigest()}
-    write_bytes(folder / WEIGHTS, weights)
-    write_bytes(folder / CONFIG, (json.dumps(written, indent=2, sort_keys=True) + "\n").encode())
+    write(folder / WEIGHTS, weights)
+    write(folder / CONFIG, (json.dumps(written, indent=2, sort_keys=True) + "\n").encode())
 
 
 def open_checkpoint(folder: Path, engine: str) -> tuple[dict[str, Any], str]:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from palm_models.engines.checkpoint import CheckpointError, write_bytes
+from palm_models.engines.checkpoint import CheckpointError, Write
 
 log = logging.getLogger("palmforge")
 Part = nn.Module | torch.optim.Optimizer  # random draws are no part: they are by counter
@@ -21,7 +21,9 @@ class TornStateError(CheckpointError):
     """A training state that was cut off or damaged."""
 
 
-def write_state(path: Path, parts: Mapping[str, Part], step: int, settings: Mapping[str, Any]) -> None:
+def write_state(
+    path: Path, parts: Mapping[str, Part], step: int, settings: Mapping[str, Any], write: Write
+) -> None:
     """Write networks and optimizers after `step` steps; the file before it is kept beside it.
 
     settings: what a training must share with this one to go on from here, JSON-able.
@@ -33,7 +35,7 @@ def write_state(path: Path, parts: Mapping[str, Part], step: int, settings: Mapp
     content = save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, metadata)
     if path.exists():
         path.replace(_before(path))
-    write_bytes(path, content)
+    write(path, content)
 
 
 def resume_state(path: Path, parts: Mapping[str, Part], settings: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from manifests.files.layout import atomic_write
 from manifests.recipe.baselines import Ddpm
 from tasks.engines.baseline import Baseline
 from tasks.engines.engine import Progress, Untrained
@@ -52,7 +53,8 @@ class DdpmTps(Baseline):
         own = recipe.ddpm
         diffusion = build(DdpmSpec(own.size, own.dim, own.mults, own.timesteps), PROBE)
         network = {"size": own.size, "dim": own.dim, "mults": list(own.mults), "timesteps": own.timesteps}
-        save_baseline(folder, self.name, diffusion.model, network, recipe.dataset.views[0], {})
+        view = recipe.dataset.views[0]
+        save_baseline(folder, self.name, diffusion.model, network, view, {}, atomic_write)
         began = time.perf_counter()
         with one_thread():
             sample(diffusion, 0)

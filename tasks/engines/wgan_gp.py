@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from manifests.files.layout import atomic_write
 from manifests.recipe.baselines import Wgan
 from tasks.engines.baseline import Baseline
 from tasks.engines.engine import Progress, Untrained
@@ -43,7 +44,8 @@ class WganGp(Baseline):
         from palm_models.engines.baselines.wgan import Generator, WganSpec
 
         shape = {"size": recipe.wgan.size, "latent": recipe.wgan.latent, "width": recipe.wgan.width}
-        save_baseline(folder, self.name, Generator(WganSpec(**shape)), shape, recipe.dataset.views[0], {})
+        view = recipe.dataset.views[0]
+        save_baseline(folder, self.name, Generator(WganSpec(**shape)), shape, view, {}, atomic_write)
         return Untrained(recipe, folder)
 
     def load(self, recipe: Recipe, checkpoint: Path | None) -> Drawer:

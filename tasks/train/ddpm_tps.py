@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from ema_pytorch import EMA
 
+from manifests.files.layout import atomic_write
 from manifests.recipe.baselines import Ddpm
 from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.ddpm_engine import NAME
-from palm_models.engines.checkpoint import write_bytes
 from palm_models.engines.training_state import Part, resume_state, write_state
 from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
@@ -99,7 +99,7 @@ def train_ddpm(
             _save(training, loss, out, settings, view, time.monotonic() - began)
         if options.sample_every and training.step % options.sample_every == 0:
             drawn = sample(training.ema.ema_model, 0, options.samples)  # the same individuals in every grid
-            write_bytes(out / f"sample-{training.step:06d}.png", grid(drawn))
+            atomic_write(out / f"sample-{training.step:06d}.png", grid(drawn))
         if progress:
             progress(training.step, last)
     each = (time.monotonic() - began) / max(1, last - first)
@@ -114,9 +114,9 @@ def _save(
     chosen = training.options
     network = {"size": chosen.size, "dim": chosen.dim, "mults": chosen.mults, "timesteps": chosen.timesteps}
     average = training.ema.ema_model.model
-    save_baseline(out, NAME, average, network, view, {**settings, "step": training.step})
-    write_bytes(out / "scaler.json", json.dumps(training.scaler.state_dict()).encode())
-    write_state(out / "state.safetensors", training.parts(), training.step, settings)
+    save_baseline(out, NAME, average, network, view, {**settings, "step": training.step}, atomic_write)
+    atomic_write(out / "scaler.json", json.dumps(training.scaler.state_dict()).encode())
+    write_state(out / "state.safetensors", training.parts(), training.step, settings, atomic_write)
 
 
 def _scaler(out: Path) -> dict[str, Any]:

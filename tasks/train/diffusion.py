@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from manifests.files.layout import atomic_write
 from palm_models.engines.averages import average_of, follow
-from palm_models.engines.checkpoint import TrainingError, write_bytes
+from palm_models.engines.checkpoint import TrainingError
 from palm_models.engines.diffusion.condition import Condition
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.engines.diffusion.pairs import Photo, detail_scale, make_pair, read_photos
@@ -249,10 +250,12 @@ def _record(
         log.info("train step %(step)s loss %(loss)s after %(seconds)s s", line)
     if state.step % settings.save_every == 0 or last:
         _save(state, out, source, settings)
-        write_state(out / "state.safetensors", state.parts(), state.step, settings.determining())
+        write_state(
+            out / "state.safetensors", state.parts(), state.step, settings.determining(), atomic_write
+        )
     if settings.sample_every and (state.step % settings.sample_every == 0 or last):
         shown = [*source.by_view["palm"][:6], *source.by_view["hand"][:2]]
-        write_bytes(
+        atomic_write(
             out / f"sample-{state.step:06d}.png", sample_sheet(state.ema, shown, source.scales, settings.size)
         )
 
@@ -260,4 +263,4 @@ def _record(
 def _save(state: _Training, out: Path, source: _Source, settings: TrainSettings) -> None:
     training = {**asdict(settings), "exclude": len(settings.exclude), "step": state.step}
     scales = {view: (float(s[0]), float(s[1]), float(s[2])) for view, s in source.scales.items()}
-    save_checkpoint(out, state.ema, scales, training)
+    save_checkpoint(out, state.ema, scales, training, atomic_write)

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from manifests.files.layout import atomic_write
 from manifests.recipe.baselines import Wgan
 from manifests.words import View
 from palm_models.engines.averages import average_of, follow
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.engines.baselines.wgan_engine import NAME
-from palm_models.engines.checkpoint import write_bytes
 from palm_models.engines.training_state import Part, resume_state, write_state
 from tasks.train.batches import Palms, Progress, begin, facts, grid, record
 
@@ -117,8 +117,8 @@ def _record(
     record(out, NAME, line)
     spec = training.generator.spec
     network = {"size": spec.size, "latent": spec.latent, "width": spec.width}
-    save_baseline(out, NAME, training.ema, network, view, {**settings, "step": training.step})
-    write_state(out / "state.safetensors", training.parts(), training.step, settings)
+    save_baseline(out, NAME, training.ema, network, view, {**settings, "step": training.step}, atomic_write)
+    write_state(out / "state.safetensors", training.parts(), training.step, settings, atomic_write)
     latents = training.latents(SHOWN, torch.Generator().manual_seed(0))  # the same individuals in every grid
     with torch.no_grad():
-        write_bytes(out / f"sample-{epoch:05d}.png", grid(training.ema(latents)))
+        atomic_write(out / f"sample-{epoch:05d}.png", grid(training.ema(latents)))

@@ -12,7 +12,13 @@ from torch import nn
 
 from manifests.words import HANDS, Hand, View
 from palm_models import seeds
-from palm_models.engines.checkpoint import CheckpointError, open_checkpoint, read_tensors, write_checkpoint
+from palm_models.engines.checkpoint import (
+    CheckpointError,
+    Write,
+    open_checkpoint,
+    read_tensors,
+    write_checkpoint,
+)
 from palm_models.hand.capture import Capture
 from palm_models.hand.frame import frame_matrix, transform
 from palm_models.hand.identity import Identity
@@ -41,10 +47,11 @@ def save_baseline(
     spec: Mapping[str, Any],
     view: View,
     training: Mapping[str, Any],
+    write: Write,
 ) -> None:
     """Write a checkpoint that only `engine` reads; full precision, so that it draws as the network did."""
     config = {"engine": engine, "network": dict(spec), "view": view, "training": dict(training)}
-    write_checkpoint(folder, network, config, None)
+    write_checkpoint(folder, network, config, None, write)
 
 
 def load_baseline(folder: Path, engine: str, spec: type[Spec]) -> tuple[Spec, View, str]:

@@ -13,7 +13,7 @@ from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.ddpm_engine import NAME
-from palm_models.engines.checkpoint import CheckpointError
+from palm_models.engines.checkpoint import CheckpointError, Write
 
 KEYS = {"step", "model", "opt", "ema", "scaler", "version"}
 LARGEST = 16 << 30  # bytes
@@ -21,7 +21,9 @@ OBJECTIVES = ("pred_noise", "pred_v", "pred_x0")
 SCHEDULES = ("sigmoid", "cosine", "linear")
 
 
-def import_trainer_file(path: Path, out: Path, *, size: int = 128, view: View = "palm") -> dict[str, Any]:
+def import_trainer_file(
+    path: Path, out: Path, write: Write, *, size: int = 128, view: View = "palm"
+) -> dict[str, Any]:
     """Convert a Trainer file to a checkpoint folder of ddpm-tps; returns what was found in it.
 
     The file does not say how large its pictures are (`size`, px) nor what they show (`view`). Only tensors,
@@ -40,7 +42,7 @@ def import_trainer_file(path: Path, out: Path, *, size: int = 128, view: View = 
     facts = {"step": int(saved["step"]), "weights": which, "library": str(saved.get("version"))}
     network = {"size": spec.size, "dim": spec.dim, "mults": list(spec.mults), "timesteps": spec.timesteps}
     network |= {"objective": spec.objective, "schedule": spec.schedule}
-    save_baseline(out, NAME, diffusion.model, network, view, {**facts, "imported": path.name})
+    save_baseline(out, NAME, diffusion.model, network, view, {**facts, "imported": path.name}, write)
     return {**network, **facts}
 
 

@@ -12,6 +12,7 @@ from palm_models.engines.checkpoint import (
     CONFIG,
     FORMAT,
     CheckpointError,
+    Write,
     open_checkpoint,
     read_tensors,
     write_checkpoint,
@@ -37,6 +38,7 @@ def save_checkpoint(
     network: Denoiser,
     scales: Mapping[str, tuple[float, float, float]],
     training: Mapping[str, Any],
+    write: Write,
     dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write a checkpoint; the config carries the sha256 of the weights it belongs to and is replaced last."""
@@ -45,7 +47,7 @@ def save_checkpoint(
         "scales": {view: list(scale) for view, scale in scales.items()},
         "training": dict(training),
     }
-    write_checkpoint(folder, network, config, dtype)
+    write_checkpoint(folder, network, config, dtype, write)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from manifests.files.layout import atomic_write
 from palm_models.engines.checkpoint import (
     CONFIG,
     WEIGHTS,
     CheckpointError,
-    write_bytes,
 )
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec
 from palm_models.engines.diffusion.weights import load_checkpoint, save_checkpoint
@@ -23,7 +23,7 @@ SCALES = {"palm": (0.1, 0.02, 0.01), "hand": (0.3, 0.1, 0.02)}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    save_checkpoint(tmp_path, Denoiser(SPEC), SCALES, {"steps": 3})
+    save_checkpoint(tmp_path, Denoiser(SPEC), SCALES, {"steps": 3}, atomic_write)
     return tmp_path
 
 
@@ -127,10 +127,3 @@ def test_weights_of_another_save_are_refused(folder: Path) -> None:
     (folder / WEIGHTS).write_bytes(bytes(weights))
     with pytest.raises(CheckpointError, match="not the file"):
         load_checkpoint(folder)
-
-
-def test_writing_replaces_whole_files(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "file"
-    write_bytes(target, b"old")
-    write_bytes(target, b"longer and new")
-    assert target.read_bytes() == b"longer and new" and [p.name for p in target.parent.iterdir()] == ["file"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from manifests.files.layout import atomic_write
 from manifests.words import View
 from palm_models.engines.checkpoint import CheckpointError, checkpoint_digest
 from palm_models.engines.diffusion.engine import DiffusionEngine, capture_noise, identity_noise
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("checkpoint")
     network = Denoiser(NetworkSpec(size=SIDE, dim=8, mults=(1, 2), heads=1))
-    save_checkpoint(path, network, {"palm": (0.1, 0.02, 0.01), "hand": (0.3, 0.1, 0.02)}, {})
+    save_checkpoint(path, network, {"palm": (0.1, 0.02, 0.01), "hand": (0.3, 0.1, 0.02)}, {}, atomic_write)
     return path
 
 

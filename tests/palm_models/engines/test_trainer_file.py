@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
 
 from flows.cli.main import main
+from manifests.files.layout import atomic_write
 from palm_models.engines.baselines.ddpm import sample
 from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, to_picture
 from palm_models.engines.baselines.trainer_file import import_trainer_file
@@ -49,7 +50,7 @@ def trainer(tmp_path_factory):
 
 def test_it_draws_what_the_library_draws_from_the_averaged_weights(trainer, tmp_path):
     made, file = trainer
-    found = import_trainer_file(file, tmp_path, size=SIZE)
+    found = import_trainer_file(file, tmp_path, atomic_write, size=SIZE)
     assert found["weights"] == "ema" and found["step"] == 2
     assert (found["dim"], found["mults"], found["timesteps"]) == (8, [1, 2], 12)
     assert (found["objective"], found["schedule"]) == ("pred_noise", "sigmoid")
@@ -90,7 +91,7 @@ def test_objective_and_schedule_are_read_off_the_tables(objective, schedule, tmp
     torch.save(
         {"step": 5, "model": other.state_dict(), "opt": {}, "ema": {}, "scaler": None, "version": "2"}, file
     )
-    found = import_trainer_file(file, tmp_path / "out", size=SIZE)
+    found = import_trainer_file(file, tmp_path / "out", atomic_write, size=SIZE)
     assert (found["objective"], found["schedule"], found["weights"]) == (objective, schedule, "online")
     assert found["mults"] == [1, 2, 4]
 
@@ -155,9 +156,9 @@ def test_anything_else_is_refused_in_words(trainer, tmp_path):
         file = tmp_path / f"{name}.pt"
         file.write_bytes(content)
         with pytest.raises(CheckpointError, match=wanted):
-            import_trainer_file(file, tmp_path / "out", size=SIZE)
+            import_trainer_file(file, tmp_path / "out", atomic_write, size=SIZE)
         assert not (tmp_path / "out").exists(), name
     with pytest.raises(CheckpointError, match="nowhere"):
-        import_trainer_file(tmp_path / "nowhere.pt", tmp_path / "out")
+        import_trainer_file(tmp_path / "nowhere.pt", tmp_path / "out", atomic_write)
     with pytest.raises(CheckpointError, match="multiple"):
-        import_trainer_file(trainer[1], tmp_path / "out", size=SIZE + 1)
+        import_trainer_file(trainer[1], tmp_path / "out", atomic_write, size=SIZE + 1)

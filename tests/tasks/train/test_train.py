@@ -1,7 +1,7 @@
 """Training: learns, resumes exactly, leaves a usable checkpoint and never mirrors a hand."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from palm_models.engines.checkpoint import CheckpointError, TrainingError
-from palm_models.engines.diffusion.network import pack
+from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack
 from palm_models.engines.diffusion.pairs import Photo, make_pair, place, read_photos, recolour
 from palm_models.engines.diffusion.weights import load_checkpoint
 from tasks.train.diffusion import TrainSettings, learning_rate, train
@@ -72,6 +72,25 @@ def test_resumed_training_equals_an_unbroken_one(aligned: Path, tmp_path: Path) 
     train(aligned, tmp_path / "broken", settings=replace(constant, workers=2))
     whole, broken = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "broken"))
     assert all((whole[name] == broken[name]).all() for name in whole) and whole.keys() == broken.keys()
+
+
+def test_a_training_that_0_1_0_began_goes_on(aligned: Path, tmp_path: Path) -> None:
+    constant = replace(TINY, cooldown=0.0, warmup=1)
+    train(aligned, tmp_path / "whole", settings=constant)
+    train(aligned, tmp_path / "begun", settings=replace(constant, steps=2))
+    file, names = tmp_path / "begun" / "state.safetensors", {}
+    order = [name for name, _ in Denoiser(NetworkSpec(TINY.size, TINY.dim, TINY.mults)).named_parameters()]
+    for name, value in load_file(file).items():  # as palm_models/training_state.py of 0.1.0 named them
+        part, _, key = name.partition("/")
+        index, _, moment = key.partition(".")
+        if part != "optimizer":
+            names[f"{part}.{key}"] = value
+        elif moment != "step":
+            names[f"{moment}.{order[int(index)]}"] = value
+    save_file(names, file, {"step": "2", "settings": json.dumps(asdict(replace(constant, steps=2)))})
+    train(aligned, tmp_path / "begun", settings=constant)
+    whole, begun = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "begun"))
+    assert whole.keys() == begun.keys() and all((whole[name] == begun[name]).all() for name in whole)
 
 
 def test_other_settings_do_not_resume(aligned: Path, tmp_path: Path) -> None:
