@@ -23,11 +23,11 @@ from manifests.recipe.errors import RecipeError
 from palm_models.engines.base import Drawer
 from palm_models.hand.identity import Identity
 from tasks import stages
+from tasks.draw.card import card_facts
 from tasks.draw.plan import PlannedIdentity, check, make_engine, planned_identity
 from tasks.draw.samples import Sample, row_of
 from tasks.engines.registry import engine_of
 from tasks.report.sheets import Block, Row, draw_sheet
-from tasks.versions.publish import card_facts
 from tasks.workers.parallel import available_cores, in_order
 from tasks.workers.runner import RunnerError
 

@@ -3,16 +3,27 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.measure.encoder import Encoder
-from tasks.judge.gate import Need
 
 Vectors = NDArray[np.float32]
 Worked = TypeVar("Worked")
+
+
+class Needed(Protocol):
+    """A Need of a gate, as far as a worker opens it."""
+
+    @property
+    def name(self) -> str:
+        """The key it was found under."""
+
+    @property
+    def open(self) -> Callable[[Path], Any]:
+        """Opens what was found."""
 
 
 class Kit:
@@ -21,7 +32,7 @@ class Kit:
     def __init__(self, encoder: Encoder, found: Mapping[str, Path]) -> None:
         self.encoder, self.found, self.opened = encoder, found, dict[str, Any]()
 
-    def get(self, need: Need) -> Any:
+    def get(self, need: Needed) -> Any:
         """What a gate needs; None when no gate that judges brought it."""
         if need.name not in self.found:
             return None

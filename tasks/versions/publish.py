@@ -7,17 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from manifests.files.layout import REJECTS, check_writable
-from manifests.publish.card import CardFacts
 from manifests.publish.mirror import mirror
 from manifests.publish.publish import publish
 from manifests.recipe import Recipe
-from tasks.engines.registry import engine_of
+from tasks.draw.card import card_facts
 from tasks.judge.rejects import publishable
 from tasks.judge.release import check_release
 from tasks.judge.rounds import Judged
-from tasks.photographs.sources.registry import source_kind
 from tasks.report.report import write_pictures_and_report
-from tasks.stages import Done, source_of
+from tasks.stages import Done
 from tasks.versions.software import software
 
 log = logging.getLogger("palmforge")
@@ -80,18 +78,3 @@ def check_target(recipe: Recipe) -> None:
     check_writable(recipe.home)
     if recipe.remote_home:
         recipe.remote_home.check_writable()
-
-
-def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
-    """What the card says that the shards do not know."""
-    learned = (checkpoint.facts if checkpoint else {}) or {}
-    source = recipe.source if recipe.train.checkpoint == "train" else None
-    return CardFacts(
-        engine=recipe.engine.name,
-        checkpoint=checkpoint.digest if checkpoint else "",
-        source_dataset=source_of(recipe).title if source else str(learned.get("source_dataset", "")),
-        source_license=source.licence if source else str(learned.get("source_license", "")),
-        source_credit=source.credit if source else str(learned.get("source_credit", "")),
-        photographs=recipe.report.photographs and source_kind(recipe).people,
-        parameters=engine_of(recipe).parameters(),
-    )

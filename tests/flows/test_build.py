@@ -75,7 +75,7 @@ def test_a_damaged_shard_is_drawn_again(write_recipe):
 
 
 def test_rows_of_the_shipped_weights_credit_what_they_learned_from(write_recipe):
-    from tasks.versions.publish import card_facts
+    from tasks.draw.card import card_facts
 
     recipe = load(write_recipe(engine={"name": "diffusion"}))
     checkpoint = stages.train(recipe, None, lambda done, total: None)
