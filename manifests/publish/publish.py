@@ -40,7 +40,7 @@ from manifests.publish.write import write_tables
 
 
 @dataclass(frozen=True)
-class Version:
+class Published:
     """A published version."""
 
     path: Path
@@ -64,7 +64,7 @@ def publish(
     version: str = "",
     night: str = "",
     software: Mapping[str, str] | None = None,
-) -> Version:
+) -> Published:
     """Publish `shards` (in plan order) as `out`/`name`/<version> and let LATEST name it.
 
     `created_at` is ISO 8601 UTC. `recipe_digest` names all that determined the shards; with their content it
@@ -108,8 +108,8 @@ def publish(
     return _version(home / chosen, found, created=not existing)
 
 
-def _version(path: Path, found: Survey, *, created: bool) -> Version:
-    return Version(path, path.name, sum(found.rows.values()), sum(found.identities.values()), created)
+def _version(path: Path, found: Survey, *, created: bool) -> Published:
+    return Published(path, path.name, sum(found.rows.values()), sum(found.identities.values()), created)
 
 
 def _version_name(created_at: str, content: str) -> str:

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from manifests.read.open import Dataset, DatasetError, open_dataset
+from manifests.read.open import DatasetError, Version, open_dataset
 
 if TYPE_CHECKING:
     from manifests.read.dataset import PalmDataset
     from manifests.read.stream import PalmStream
 
-__all__ = ["Dataset", "DatasetError", "PalmDataset", "PalmStream", "open_dataset"]
+__all__ = ["DatasetError", "PalmDataset", "PalmStream", "Version", "open_dataset"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ class DatasetError(PalmforgeError):
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Version:
     """A published version, on this machine or on a remote store."""
 
     path: Path  # or a RemotePath
@@ -136,7 +136,7 @@ def version_folder(path: Location | str) -> Path:
     return path
 
 
-def open_dataset(path: Location | str) -> Dataset:
+def open_dataset(path: Location | str) -> Version:
     """The version at `path`, or the newest one of the dataset at `path`; a local folder or an address.
 
     Raises DatasetError when there is none or it is damaged, SchemaError for an unknown schema version.
@@ -146,7 +146,7 @@ def open_dataset(path: Location | str) -> Dataset:
         schema = pq.read_schema(parquet_source(folder / MANIFEST))
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{folder / MANIFEST}: damaged: {error}") from None
-    return Dataset(folder, read_metadata(str(folder / MANIFEST), schema))
+    return Version(folder, read_metadata(str(folder / MANIFEST), schema))
 
 
-__all__ = ["Dataset", "DatasetError", "SchemaError", "data_root", "inside", "open_dataset", "version_folder"]
+__all__ = ["DatasetError", "SchemaError", "Version", "data_root", "inside", "open_dataset", "version_folder"]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from manifests.files.layout import MANIFEST
 from manifests.files.remote import parquet_source
-from manifests.read.open import Dataset, DatasetError, data_root, inside
+from manifests.read.open import DatasetError, Version, data_root, inside
 
 log = logging.getLogger("palmforge")
 
@@ -43,7 +43,7 @@ COLUMN = {
 }
 
 
-def choose(dataset: Dataset, columns: Sequence[str], choice: Choice) -> pa.Table:
+def choose(dataset: Version, columns: Sequence[str], choice: Choice) -> pa.Table:
     """The chosen rows in label order, with `columns` alone; `shard` comes dictionary-encoded.
 
     Raises DatasetError naming an unknown choice or column, or when nothing is left.
@@ -71,7 +71,7 @@ def choose(dataset: Dataset, columns: Sequence[str], choice: Choice) -> pa.Table
     return rows
 
 
-def _check_columns(dataset: Dataset, schema: pa.Schema, wanted: Iterable[str]) -> None:
+def _check_columns(dataset: Version, schema: pa.Schema, wanted: Iterable[str]) -> None:
     for name in wanted:
         if name not in schema.names:
             raise DatasetError(
@@ -109,7 +109,7 @@ def sample_ids(source: Path | str | Iterable[str]) -> list[str]:
     return ids
 
 
-def readable(dataset: Dataset, rows: pa.Table, on_error: str) -> pa.Table:
+def readable(dataset: Version, rows: pa.Table, on_error: str) -> pa.Table:
     """The rows whose shards are there and inside the version; DatasetError names the first other one.
 
     With `on_error` "skip" the rows of such shards are left out, with a line in the log.

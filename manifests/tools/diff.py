@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from manifests.contract.schema import JUDGED
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from manifests.tools.sql import ask, tables
 
 # Where a row lies, in which version and beside how many images says nothing about what it is.
@@ -81,7 +81,7 @@ def _shown(mark: str, items: Sequence[str]) -> list[str]:
     return [*(f"  {mark} {item}" for item in items[:SHOWN]), *more]
 
 
-def diff(before: Dataset, after: Dataset) -> Difference:
+def diff(before: Version, after: Version) -> Difference:
     """What leads from version `before` to version `after`; images are compared by their sha256."""
     images, columns = _compare(before.path, after.path, MANIFEST, "sample_id")
     identities, further = _compare(before.path, after.path, IDENTITIES, "identity_id")

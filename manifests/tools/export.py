@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.files.layout import BUILDING, MANIFEST, PublishError, atomic_directory
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from manifests.tools.exporters.exporter import Row
 from manifests.tools.exporters.registry import EXPORTERS
 
@@ -17,7 +17,7 @@ BATCH_ROWS = 512  # rows that are held at once
 NOTE = "export.json"  # what was exported; tells a finished export from a foreign folder
 
 
-def export(dataset: Dataset, kind: str, out: Path, progress: Callable[[int, int], None]) -> int:
+def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int], None]) -> int:
     """Write all images of a version or view into the new folder `out`; returns how many they are.
 
     The folder appears whole or not at all; one that holds this very export already is left as it is. Raises
@@ -45,7 +45,7 @@ def export(dataset: Dataset, kind: str, out: Path, progress: Callable[[int, int]
     return total
 
 
-def _rows(dataset: Dataset) -> Iterator[tuple[Row, bytes]]:
+def _rows(dataset: Version) -> Iterator[tuple[Row, bytes]]:
     """Every row with its image, in the manifest's order."""
     with pq.ParquetFile(dataset.path / MANIFEST) as file:
         for batch in file.iter_batches(BATCH_ROWS):

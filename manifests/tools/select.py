@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 
 from manifests.contract.schema import METADATA_KEY
 from manifests.files.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
-from manifests.read.open import Dataset, DatasetError, data_root
+from manifests.read.open import DatasetError, Version, data_root
 from manifests.tools.sql import QueryError, ask, tables
 
 BATCH_ROWS = 8192
 
 
-def select(dataset: Dataset, query: str, out: Path) -> int:
+def select(dataset: Version, query: str, out: Path) -> int:
     """Write the view `out` of the images that `query` chooses; returns how many they are.
 
     `query` is what would follow WHERE, or a whole SELECT that answers `sample_id`; its tables are `manifest`
@@ -40,14 +40,14 @@ def select(dataset: Dataset, query: str, out: Path) -> int:
     return sum(counts.values())
 
 
-def _content(root: Path, dataset: Dataset) -> Any:
+def _content(root: Path, dataset: Version) -> Any:
     """The content digest of the version that the images lie in."""
     if root == dataset.path.resolve():
         return dataset.metadata["content"]
     return json.loads((dataset.path / VIEW).read_text(encoding="utf-8"))["content"]
 
 
-def _chosen(dataset: Dataset, query: str) -> pa.Array:
+def _chosen(dataset: Version, query: str) -> pa.Array:
     """The sample ids that the query answers, sorted, each once."""
     first = (query.split() or [""])[0].lower()
     whole = query if first in ("select", "with", "from") else f"SELECT sample_id FROM manifest WHERE {query}"
@@ -86,7 +86,7 @@ def _matching(file: pq.ParquetFile, chosen: pa.Array) -> Iterator[pa.Table]:
 
 
 def _write_identities(
-    dataset: Dataset, target: Path, metadata: dict[str, Any], counts: dict[str, int]
+    dataset: Version, target: Path, metadata: dict[str, Any], counts: dict[str, int]
 ) -> None:
     table = dataset.identities()
     table = table.filter(pc.is_in(table["identity_id"], value_set=pa.array(list(counts), pa.string())))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from manifests.recipe import load, parse
 from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
@@ -48,7 +48,7 @@ class Again:
         return sha256(self.image).hexdigest() == self.published
 
 
-def some(dataset: Dataset, count: int, seed: int) -> list[str]:
+def some(dataset: Version, count: int, seed: int) -> list[str]:
     """`count` random sample ids (all of a smaller dataset), in manifest order; a function of `seed`."""
     samples = dataset.rows(["sample_id"])["sample_id"]
     chosen = np.random.default_rng(seed).permutation(len(samples))[:count]
@@ -56,7 +56,7 @@ def some(dataset: Dataset, count: int, seed: int) -> list[str]:
     return ids
 
 
-def regenerate(dataset: Dataset, samples: Sequence[str], weights: Sequence[Path] = ()) -> Iterator[Again]:
+def regenerate(dataset: Version, samples: Sequence[str], weights: Sequence[Path] = ()) -> Iterator[Again]:
     """Draw each of `samples` again: identity, capture, engine and format from its row, nothing else.
 
     `weights` are checkpoint folders to look in for what the rows name, before the shipped one and the one of
@@ -81,14 +81,14 @@ def regenerate(dataset: Dataset, samples: Sequence[str], weights: Sequence[Path]
         yield Again(sample, row["file_name"], image, row["sha256"])
 
 
-def _rows(dataset: Dataset, table: str, key: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _rows(dataset: Version, table: str, key: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Rows of a table of the version by their id."""
     found = pq.read_table(dataset.path / table, filters=[(key, "in", list(set(ids)))], partitioning=None)
     return {row[key]: row for row in found.to_pylist()}
 
 
 def draw(
-    dataset: Dataset, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
+    dataset: Version, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
 ) -> bytes:
     """The file of the image that a manifest row and its identity's parameters describe."""
     identity, capture = recorded(row, parameters)
@@ -117,12 +117,12 @@ def recorded(row: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Ide
     )
 
 
-def _settings_of_recipe(dataset: Dataset) -> str:
+def _settings_of_recipe(dataset: Version) -> str:
     """For versions older than the column `drawn_with`."""
     return drawn_with(load(dataset.path / RECIPE))
 
 
-def _folders(dataset: Dataset, weights: Sequence[Path]) -> tuple[Path, ...]:
+def _folders(dataset: Version, weights: Sequence[Path]) -> tuple[Path, ...]:
     """Where the weights of a version may be."""
     from manifests.recipe.errors import RecipeError
 

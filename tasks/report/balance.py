@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from manifests.files.layout import IDENTITIES
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from palm_models.render.skin import BANDS, band
 from tasks.report.sampled import counts
 
 
-def balance(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def balance(dataset: Version, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How identities and images are spread over groups, and the captures' parameters in the sample."""
     columns = [c for c in ("hand", "images", "identity_skin_tone") if c in _names(dataset, IDENTITIES)]
     identities = pq.read_table(dataset.path / IDENTITIES, columns=columns)
@@ -45,5 +45,5 @@ def _distribution(values: Sequence[Any]) -> dict[str, float]:
     return dict(zip(("p5", "median", "p95"), map(float, quantiles), strict=False))
 
 
-def _names(dataset: Dataset, table: str) -> list[str]:
+def _names(dataset: Version, table: str) -> list[str]:
     return list(pq.read_schema(dataset.path / table).names)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from palm_models.measure.diversity import NEIGHBOURS, coverage, vendi
 from palm_models.measure.encoder import Encoder, weights_digest
 from palm_models.measure.realism import kernel_ratio, swd_ratio
@@ -32,7 +32,7 @@ class Measures:
     nearest: list[dict[str, Any]] = field(default_factory=list)  # row of the output, photo_id, similarity
 
 
-def measure(dataset: Dataset, palms: Path | None, weights: Path, seed: int = 0) -> Measures:
+def measure(dataset: Version, palms: Path | None, weights: Path, seed: int = 0) -> Measures:
     """Measures of a version, beside the photographs in `palms` (aligned.parquet) where there are some.
 
     `weights`: folder of the palm encoder. The same version and seed give the same measures.
@@ -58,7 +58,7 @@ def _digest(weights: Path) -> str:
     return weights_digest(weights)
 
 
-def _sizes(dataset: Dataset, sampled: Sampled) -> dict[str, Any]:
+def _sizes(dataset: Version, sampled: Sampled) -> dict[str, Any]:
     return {
         "images": len(sampled.rows),
         "identities": len(set(sampled.labels.tolist())),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
-from manifests.read.open import Dataset, open_dataset
+from manifests.read.open import Version, open_dataset
 from manifests.recipe import Recipe
 from palm_models.shipped import WEIGHTS
 from tasks.photographs.sources.registry import source_kind
@@ -32,7 +32,7 @@ LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "ai-edge
 class _Material:
     """All that a report of one version is made of."""
 
-    dataset: Dataset
+    dataset: Version
     recipe: Recipe
     stages: Mapping[str, Done | None]
     measures: Measures
@@ -188,7 +188,7 @@ def score_rows(version: Path) -> list[dict[str, str]]:
     ]
 
 
-def lineage(dataset: Dataset, recipe: Recipe) -> dict[str, str]:
+def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
     """Where the version comes from: source, licence, digests, libraries."""
     source = recipe.source
     row = dataset.rows(["checkpoint", "engine"]).slice(0, 1).to_pylist()[0]

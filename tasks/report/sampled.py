@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import decode
 from manifests.files.layout import MANIFEST
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from manifests.words import View
 from palm_models.hand.frame import frame_matrix
 from palm_models.photo.pyramid import Pyramid
@@ -38,7 +38,7 @@ class Sampled:
         return np.array([row["label"] for row in self.rows], np.int64)
 
 
-def sample(dataset: Dataset, seed: int, images: int = IMAGES) -> Sampled:
+def sample(dataset: Version, seed: int, images: int = IMAGES) -> Sampled:
     """The first captures of identities drawn by seed: none augmented, of view palm where there is one."""
     total = dataset.identity_count
     views = counts(dataset, "view")
@@ -92,7 +92,7 @@ def aligned(palms: Path | None) -> tuple[Pictures, list[str]]:
     return np.stack(pictures) if pictures else nothing, [listed[i]["photo_id"] for i in places]
 
 
-def counts(dataset: Dataset, column: str) -> Counter[str]:
+def counts(dataset: Version, column: str) -> Counter[str]:
     """How many images have each value of a column of the manifest."""
     found = Counter[str]()
     with pq.ParquetFile(dataset.path / MANIFEST) as file:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manifests.files.layout import IDENTITIES, MANIFEST
-from manifests.read.open import Dataset, data_root
+from manifests.read.open import Version, data_root
 from manifests.tools.sql import ask, tables
 from palm_models.render.skin import BANDS
 from tasks.report.sheets import Block, Row, draw_sheet
@@ -30,7 +30,7 @@ class Summary:
     tables: dict[str, Table]
 
 
-def summary(dataset: Dataset) -> Summary:
+def summary(dataset: Version) -> Summary:
     """Count what is in a version or a view."""
     names = pq.read_schema(dataset.path / MANIFEST).names
     people = pq.read_schema(dataset.path / IDENTITIES).names
@@ -74,7 +74,7 @@ def summary(dataset: Dataset) -> Summary:
     )
 
 
-def _facts(dataset: Dataset) -> dict[str, str]:
+def _facts(dataset: Version) -> dict[str, str]:
     """Names and digests."""
     root, metadata = data_root(dataset.path), dataset.metadata
     facts = {"folder": str(dataset.path), "view of": str(root) if root != dataset.path else ""}
@@ -84,7 +84,7 @@ def _facts(dataset: Dataset) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
-def sheet(dataset: Dataset) -> bytes:
+def sheet(dataset: Version) -> bytes:
     """The first identities with their first captures, a row a view, as a PNG file."""
     first = dataset.identities(["identity_id"])["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
     chosen = [("identity_id", "in", first), ("augmented", "==", False)]
@@ -103,7 +103,7 @@ def sheet(dataset: Dataset) -> bytes:
     return draw_sheet(blocks)
 
 
-def page(dataset: Dataset) -> str:
+def page(dataset: Version) -> str:
     """Summary and contact sheet as one HTML page that asks for nothing outside itself."""
     return (
         _environment()

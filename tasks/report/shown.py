@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from manifests.files.layout import MANIFEST
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 
 IMAGES, CAPTURES, REAL = 1000, 8, 16  # shown at most: images, of one identity, photographs
 BATCH = 8192  # rows of the manifest read: more than can be shown
@@ -49,7 +49,7 @@ class ShownReason:
     examples: list[Shown] = field(default_factory=list)
 
 
-def identities(dataset: Dataset) -> list[ShownIdentity]:
+def identities(dataset: Version) -> list[ShownIdentity]:
     """The first identities with their first captures, a row a view; augmented pictures are left out."""
     with pq.ParquetFile(dataset.path / MANIFEST) as file:
         table = pa.table(next(file.iter_batches(BATCH)))

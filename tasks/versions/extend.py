@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from manifests.files.layout import RECIPE
-from manifests.read.open import Dataset, open_dataset
+from manifests.read.open import Version, open_dataset
 from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
 from manifests.tools.diff import Difference, diff
@@ -19,7 +19,7 @@ class ExtendError(PalmforgeError):
     """A version that cannot be extended; the message says why and what to do instead."""
 
 
-def extended(version: Dataset, identities: int, captures: int) -> list[str]:
+def extended(version: Version, identities: int, captures: int) -> list[str]:
     """The overrides that make the recorded recipe of `version` so large; 0 leaves a number as it is.
 
     Raises ExtendError when that is not more than there is, when the version has no recipe of its own, or when
@@ -44,7 +44,7 @@ def extended(version: Dataset, identities: int, captures: int) -> list[str]:
     return [f"dataset.identities={wanted[0]}", f"dataset.captures={wanted[1]}", 'dataset.version=""']
 
 
-def _check_drawing(version: Dataset) -> None:
+def _check_drawing(version: Version) -> None:
     """Raise ExtendError when a few images, drawn again, are not the published ones."""
     odd = [again.sample_id for again in regenerate(version, some(version, PROBES, 0)) if not again.same]
     if odd:

@@ -17,7 +17,7 @@ from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES,
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import publish
-from manifests.read.open import Dataset, open_dataset
+from manifests.read.open import Version, open_dataset
 from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
 from tasks.draw.samples import drawn_with
@@ -31,7 +31,7 @@ NAMES = ("sample_id", "identity_id", "subject_id", "parent_sample_id")  # column
 
 
 def merge(
-    datasets: Sequence[Dataset],
+    datasets: Sequence[Version],
     out: Path,
     name: str,
     work: Path,
@@ -93,7 +93,7 @@ def _card(sources: Sequence[Source]) -> CardFacts:
     return CardFacts(engine=", ".join(engines), credits=tuple(credits), parameters=helps)
 
 
-def _fields(datasets: Sequence[Dataset]) -> list[pa.Field]:
+def _fields(datasets: Sequence[Version]) -> list[pa.Field]:
     """Every column that a source's rows may have, with a type that holds all of theirs."""
     fixed = [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN]
     known = {c.name for c in COLUMNS}
@@ -161,7 +161,7 @@ def _filled(table: pa.Table, name: str, value: str | None) -> list[str | None]:
     return [value if item is None else item for item in held]
 
 
-def _settings(dataset: Dataset) -> str | None:
+def _settings(dataset: Version) -> str | None:
     """What the images of a version without the column `drawn_with` were drawn with."""
     try:
         return drawn_with(load(dataset.path / RECIPE))

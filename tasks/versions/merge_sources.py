@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manifests.files.layout import RECIPE
-from manifests.read.open import Dataset
+from manifests.read.open import Version
 from manifests.words import PalmforgeError
 
 PARAMETERS = "identity_parameters"
@@ -23,7 +23,7 @@ class MergeError(PalmforgeError):
 class Source:
     """One of the versions that are merged."""
 
-    dataset: Dataset
+    dataset: Version
     prefix: str  # of its ids, "" unless they collide
     label_offset: int  # what is added to its labels, when nothing of it is left out
     identities: tuple[str, ...]  # that are taken, under their old names
@@ -57,7 +57,7 @@ class _Taken:
     subjects: set[str] = field(default_factory=set)
 
 
-def arrange(datasets: Sequence[Dataset], drop_duplicates: bool = False) -> list[Source]:
+def arrange(datasets: Sequence[Version], drop_duplicates: bool = False) -> list[Source]:
     """Which identities of each version are taken, under which prefix, with which labels.
 
     Identities of the same seed and number are the same hand, whatever engine drew them: two classes of it
@@ -71,7 +71,7 @@ def arrange(datasets: Sequence[Dataset], drop_duplicates: bool = False) -> list[
     return sources
 
 
-def _source(dataset: Dataset, taken: _Taken, offset: int, drop_duplicates: bool) -> Source:
+def _source(dataset: Version, taken: _Taken, offset: int, drop_duplicates: bool) -> Source:
     name = f"{dataset.metadata['dataset']}/{dataset.metadata['version']}"
     rows = dataset.identities().to_pylist()
     keys = [(_person(row), row["hand"]) for row in rows]
@@ -100,7 +100,7 @@ def _person(row: dict[str, Any]) -> Person:
     return row["identity_seed"], str(recorded.get("subject", row["subject_id"]))
 
 
-def _prefix(dataset: Dataset, taken: _Taken, people: dict[Person, str]) -> str:
+def _prefix(dataset: Version, taken: _Taken, people: dict[Person, str]) -> str:
     """The shortest prefix under which no two people share a name, and each has the one it had before."""
     base = re.sub(r"[^\w]+", "-", str(dataset.metadata["dataset"]))
     for prefix in ("", f"{base}-", f"{base}-{dataset.metadata['content'][:8]}-"):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from manifests.contract.images import SUFFIX, encode
 from manifests.publish.card import CardFacts
-from manifests.publish.publish import Version, publish
+from manifests.publish.publish import Published, publish
 from manifests.recipe import parse
 from manifests.recipe.sections import Splits
 from manifests.recipe.split import split_of
@@ -79,7 +79,7 @@ def make_shards(
     return shards
 
 
-def publish_shards(shards: Sequence[Path], out: Path, **options: Any) -> Version:
+def publish_shards(shards: Sequence[Path], out: Path, **options: Any) -> Published:
     """A published version of the shards with plain settings; `options` replace them."""
     recipe = parse({"name": "palms"})
     settings: dict[str, Any] = {

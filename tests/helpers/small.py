@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from manifests.read.open import Dataset, open_dataset
+from manifests.read.open import Version, open_dataset
 from manifests.recipe import parse
 from tasks import stages
 from tasks.judge.rounds import judge
@@ -14,7 +14,7 @@ def quiet(done: int, total: int) -> None:
     """A progress that says nothing."""
 
 
-def build(folder: Path, name: str = "small", keeps: Path | None = None, **sections: Any) -> Dataset:
+def build(folder: Path, name: str = "small", keeps: Path | None = None, **sections: Any) -> Version:
     """A published version of a tiny recipe; `sections` replace its own."""
     base: dict[str, Any] = {
         "name": name,

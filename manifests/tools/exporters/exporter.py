@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from manifests.registry import Part
 
 if TYPE_CHECKING:
-    from manifests.read.open import Dataset
+    from manifests.read.open import Version
 
 Row = Mapping[str, Any]
 METADATA = "metadata.jsonl"
@@ -30,7 +30,7 @@ class Exporter(Part, ABC):
     """One format, stateless; plug-ins subclass it (entry point palmforge.exporters)."""
 
     @abstractmethod
-    def writer(self, folder: Path, stack: ExitStack, dataset: Dataset) -> Writer:
+    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
         """What writes all images of `dataset` into the empty `folder`; what it opens, `stack` closes."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from manifests.tools.exporters.exporter import METADATA, Exporter, Row, Writer, line
 
 if TYPE_CHECKING:
-    from manifests.read.open import Dataset
+    from manifests.read.open import Version
 
 
 class ImageFolder:
@@ -18,7 +18,7 @@ class ImageFolder:
     The class is label and identity, so that sorted classes count as `split_label` does: 0, 1, 2, …
     """
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Dataset) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
         self.folder, self.stack = folder, stack
         self.metadata: dict[str, TextIO] = {}
 
@@ -40,7 +40,7 @@ class ImageFolderExporter(Exporter):
     name = "imagefolder"
     summary = "folders that torchvision and Hugging Face read"
 
-    def writer(self, folder: Path, stack: ExitStack, dataset: Dataset) -> Writer:
+    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
         """What writes it."""
         return ImageFolder(folder, stack, dataset)
 

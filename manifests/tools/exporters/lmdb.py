@@ -13,7 +13,7 @@ from manifests.read.open import data_root
 from manifests.tools.exporters.exporter import METADATA, Exporter, Row, Writer, line
 
 if TYPE_CHECKING:
-    from manifests.read.open import Dataset
+    from manifests.read.open import Version
 
 BATCH = 512  # images written in one transaction
 
@@ -21,7 +21,7 @@ BATCH = 512  # images written in one transaction
 class Lmdb:
     """SPLIT.lmdb each with the databases `images` (sample id: file) and `rows` (sample id: JSON)."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Dataset) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
         files = (data_root(dataset.path) / "data").glob("*.parquet")
         size = 4 * sum(file.stat().st_size for file in files) + (1 << 30)  # an upper bound, not what it takes
         self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
@@ -58,7 +58,7 @@ class LmdbExporter(Exporter):
     name = "lmdb"
     summary = "a memory-mapped store a split"
 
-    def writer(self, folder: Path, stack: ExitStack, dataset: Dataset) -> Writer:
+    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
         """What writes it."""
         return Lmdb(folder, stack, dataset)
 

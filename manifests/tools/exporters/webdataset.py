@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from manifests.tools.exporters.exporter import METADATA, Exporter, Row, Writer, line
 
 if TYPE_CHECKING:
-    from manifests.read.open import Dataset
+    from manifests.read.open import Version
 
 TAR_IMAGES = 1000  # images in one archive: readers share archives out
 
@@ -19,7 +19,7 @@ TAR_IMAGES = 1000  # images in one archive: readers share archives out
 class WebDataset:
     """SPLIT-000000.tar, …: KEY.png, KEY.cls with `split_label`, KEY.json with the row; and metadata.jsonl."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Dataset) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
         self.folder, self.stack = folder, stack
         self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
         self.open: dict[str, tuple[tarfile.TarFile, int]] = {}  # split: its archive, images in the split
@@ -53,7 +53,7 @@ class WebDatasetExporter(Exporter):
     name = "webdataset"
     summary = "tar archives that are read as a stream"
 
-    def writer(self, folder: Path, stack: ExitStack, dataset: Dataset) -> Writer:
+    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
         """What writes it."""
         return WebDataset(folder, stack, dataset)
 
