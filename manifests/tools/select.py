@@ -2,18 +2,30 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import METADATA_KEY
-from manifests.files.layout import BUILDING, IDENTITIES, MANIFEST, VIEW, PublishError, atomic_directory
+from manifests.files.layout import (
+    BUILDING,
+    IDENTITIES,
+    MANIFEST,
+    SPLITS,
+    VIEW,
+    PublishError,
+    atomic_directory,
+)
 from manifests.read.open import DatasetError, Version, data_root
+from manifests.read.unknown import unknown
 from manifests.tools.sql import QueryError, ask, tables
+from manifests.words import HANDS, VIEWS
 
 BATCH_ROWS = 8192
 
@@ -54,12 +66,24 @@ def _chosen(dataset: Version, query: str) -> pa.Array:
     files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
     with tables(files) as connection:
         answer = ask(connection, whole)
+        _check_words(connection, query)
     if "sample_id" not in answer.column_names or not pa.types.is_string(answer["sample_id"].type):
         raise QueryError(f"{query!r} answers {', '.join(answer.column_names)}; a view needs sample_id")
     chosen = pc.unique(answer["sample_id"]).drop_null()
     if not len(chosen):
         raise QueryError(f"{query!r} chooses no image; `palmforge show` tells what there is")
     return chosen.take(pc.sort_indices(chosen))
+
+
+def _check_words(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Raise QueryError for a split, view or hand of the query that no row has."""
+    for column, words in (("split", SPLITS), ("view", VIEWS), ("hand", HANDS)):
+        rows = connection.sql(f"SELECT DISTINCT {column} FROM manifest ORDER BY 1").fetchall()
+        known = {value for (value,) in rows}
+        for named in re.findall(rf"\b{column}\s*(?:==?|\bin\s*\()\s*((?:'[^']*'[\s,]*)+)", query, re.I):
+            wrong = [word for word in re.findall(r"'([^']*)'", named) if word not in {*known, *words}]
+            if wrong:
+                raise QueryError(unknown(column, wrong, sorted(known), repr(query)))
 
 
 def _write_rows(source: Path, target: Path, metadata: dict[str, Any], chosen: pa.Array) -> dict[str, int]:

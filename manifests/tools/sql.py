@@ -1,5 +1,6 @@
 """SQL over the tables of a version: duckdb that can read these files and nothing else on the machine."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from manifests.read.unknown import meant
 from manifests.words import PalmforgeError
 
 
@@ -22,9 +24,10 @@ def tables(files: Mapping[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     paths = {name: _quoted(str(path.resolve())) for name, path in files.items()}
     with duckdb.connect(":memory:") as connection:
-        connection.execute(f"SET allowed_paths = [{', '.join(paths.values())}]")
-        for name, path in paths.items():
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({path})")
+        patterns = {name: _literal(path) for name, path in paths.items()}  # duckdb asks for both
+        connection.execute(f"SET allowed_paths = [{', '.join([*paths.values(), *patterns.values()])}]")
+        for name, pattern in patterns.items():
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({pattern})")
         for setting in ("enable_external_access", "python_enable_replacements"):
             connection.execute(f"SET {setting} = false")
         for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
@@ -41,7 +44,24 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
             raise QueryError(f"one SELECT is expected, not {query!r}")
         return connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
-        raise QueryError(f"{query!r}: {error}") from None
+        raise QueryError(f"{query!r}: {_column_hint(connection, str(error))}{error}") from None
+
+
+def _column_hint(connection: duckdb.DuckDBPyConnection, error: str) -> str:
+    """What an unknown column may have meant."""
+    found = re.search(r'column "(\w+)" (?:was )?not found|does not have a column named "(\w+)"', error)
+    if not found:
+        return ""
+    columns = connection.sql("SELECT DISTINCT column_name FROM duckdb_columns() ORDER BY ALL").fetchall()
+    likely = meant(found[1] or found[2], [name for (name,) in columns])
+    return (
+        f"there is no column {found[1] or found[2]}: did you mean {' or '.join(likely)}? " if likely else ""
+    )
+
+
+def _literal(pattern: str) -> str:
+    """The pattern that matches the path itself, whatever brackets and stars are in it."""
+    return re.sub(r"([\[*?])", r"[\1]", pattern)
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Version
+from manifests.read.selection import unknown_samples
 from manifests.recipe import load, parse
 from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
@@ -65,8 +66,7 @@ def regenerate(dataset: Version, samples: Sequence[str], weights: Sequence[Path]
     rows = _rows(dataset, MANIFEST, "sample_id", samples)
     missing = [sample for sample in samples if sample not in rows]
     if missing:
-        known = dataset.rows(["sample_id"])["sample_id"][0]
-        raise RegenerateError(f"{missing[0]}: no such sample in {dataset.path}; its first one is {known}")
+        raise RegenerateError(f"{missing[0]}: no such sample: {unknown_samples(dataset, missing)}")
     identities = _rows(dataset, IDENTITIES, "identity_id", [row["identity_id"] for row in rows.values()])
     for sample in samples:
         row = rows[sample]

@@ -1,13 +1,11 @@
 """Labelled palms for a recogniser: of a version, of the renderer, or photographs of known people."""
 
-import csv
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
+from manifests.files.lists import ListError, is_list, read_list
 from manifests.read.open import open_dataset
 from manifests.recipe import parse
 from manifests.words import View
@@ -106,7 +105,7 @@ def of_photographs(
     hands with one picture are left out, because nothing can be compared with them.
     Raises SourceError when nothing can be read, named or compared.
     """
-    listed = _listed(path) if path.suffix.lower() == ".csv" else None
+    listed = _listed(path) if is_list(path) else None
     folder = path if listed is None else _linked(path, listed, work)
     recipe = parse(
         {
@@ -150,20 +149,20 @@ def person(name: str, pattern: str) -> str:
 
 def _listed(path: Path) -> list[tuple[Path, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        rows = read_list(path, ["path", "id"])
+        if not rows:
+            raise ListError(f"{path}: names no picture")
     except OSError as error:
         raise SourceError("source_missing", f"{path}: {error.strerror}") from None
-    if not rows or not {"path", "id"} <= set(rows[0]):
-        raise SourceError(
-            "not_a_list", f"{path}: needs a header with the columns path and id, and a row a picture"
-        )
+    except ListError as error:
+        message = f"{error}; it needs a header with the columns path and id, and a row a picture"
+        raise SourceError("not_a_list", message) from None
     missing = [row["path"] for row in rows if not (path.parent / row["path"]).is_file()]
     if missing:
         raise SourceError(
             "source_missing", f"{path} names files that are not there: {', '.join(missing[:3])}"
         )
-    return [((path.parent / row["path"]).resolve(), str(row["id"])) for row in rows]
+    return [((path.parent / row["path"]).resolve(), row["id"]) for row in rows]
 
 
 def _linked(path: Path, listed: Sequence[tuple[Path, str]], work: Path) -> Path:
