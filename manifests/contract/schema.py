@@ -85,6 +85,13 @@ PAIR_COLUMNS = (
     Column("mated", pa.bool_(), "", "true for two captures of one identity, false for two subjects"),
     Column("split", pa.string(), "", "validation or test; both images are in it"),
     Column("view", pa.string(), "", "palm or hand; both images show it"),
+    Column("cross_device", pa.bool_(), "", "taken by different kinds of devices; null where none is known"),
+    Column(
+        "cross_session",
+        pa.bool_(),
+        "",
+        "mated, of different sessions; null for others and where none is known",
+    ),
 )
 
 # Few values, often repeated: worth a dictionary. Ids are what readers filter on: worth statistics.

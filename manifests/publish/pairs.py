@@ -17,6 +17,7 @@ from manifests.files.remote import Location, parquet_source
 SPLITS = ("validation", "test")  # nobody is verified on what a recogniser learned from
 MATED, NON_MATED = 6_000, 60_000  # pairs of a view in a split at most
 SEED = 0
+DEVICE, SESSION = "capture_device", "capture_session"
 
 Indices = NDArray[np.int64]
 
@@ -26,16 +27,18 @@ def write_pairs(folder: Path, metadata: Mapping[str, Any]) -> None:
 
     Mated pairs show one identity in two captures, non-mated ones two identities of different subjects: what
     the left and the right hand of one person share says nothing about strangers (ISO/IEC 19795-1 keeps such
-    comparisons apart). Both images are of one view, and no augmented copies. Memory grows by a few numbers
-    an image of the two splits.
+    comparisons apart). Both images are of one view, and no augmented copies. Where captures have a device and
+    a session, each pair says whether it crosses them. Memory: a few numbers an image of the two splits.
     """
-    columns = ["identity_id", "subject_id", "split", "view", "augmented"]
+    known = [name for name in (DEVICE, SESSION) if name in pq.read_schema(folder / MANIFEST).names]
+    columns = ["identity_id", "subject_id", "split", "view", "augmented", *known]
     rows = pq.read_table(folder / MANIFEST, columns=columns, partitioning=None)
     place = pc.indices_nonzero(
         pc.and_(pc.invert(rows["augmented"]), pc.is_in(rows["split"], pa.array(SPLITS)))
     )
     rows = rows.take(place)
     identity, subject = _codes(rows["identity_id"]), _codes(rows["subject_id"])
+    taken = {name: _codes(rows[name]) for name in known}
     ids = pq.read_table(folder / MANIFEST, columns=["sample_id"], partitioning=None)["sample_id"].take(place)
     tables = [pairs_schema(metadata).empty_table()]
     for number, split in enumerate(SPLITS):
@@ -49,7 +52,11 @@ def write_pairs(folder: Path, metadata: Mapping[str, Any]) -> None:
             ):
                 first, second = (ids.take(chosen[side]).combine_chunks() for side in pairs)
                 constant = [pa.repeat(pa.scalar(value), len(first)) for value in (mated, split, view)]
-                tables.append(pa.table([first, second, *constant], schema=tables[0].schema))
+                crossed = [
+                    _differs(taken.get(DEVICE), chosen, pairs),
+                    _differs(taken.get(SESSION) if mated else None, chosen, pairs),
+                ]
+                tables.append(pa.table([first, second, *constant, *crossed], schema=tables[0].schema))
     pq.write_table(pa.concat_tables(tables), folder / PAIRS, compression="zstd", row_group_size=1 << 16)
 
 
@@ -100,6 +107,14 @@ def non_mated_pairs(subject: Indices, limit: int, rng: np.random.Generator) -> t
     apart = np.flatnonzero(subject[first] != subject[second])
     keep = apart[_some(len(apart), limit, rng)]
     return first[keep], second[keep]
+
+
+def _differs(codes: Indices | None, chosen: Indices, pairs: tuple[Indices, Indices]) -> pa.Array:
+    """For each pair of places in `chosen`, whether the codes of its rows differ; nulls without codes."""
+    if codes is None:
+        return pa.nulls(len(pairs[0]), pa.bool_())
+    first, second = (codes[chosen[side]] for side in pairs)
+    return pa.array(first != second)
 
 
 def _codes(column: pa.ChunkedArray) -> Indices:

@@ -85,3 +85,23 @@ def test_verify_names_a_pair_that_lies(tmp_path):
     problems = "\n".join(verify(version).problems)
     sample = table["sample_id_1"][0].as_py()
     assert f"pairs.parquet: {sample} and " in problems and "are not what their row says" in problems
+
+
+def test_pairs_say_whether_they_cross_devices_and_sessions(tmp_path, version):
+    old = pq.read_table(version / "pairs.parquet")
+    assert old["cross_device"].null_count == old["cross_session"].null_count == len(old)
+    taken = [("box", 0), ("box", 1), ("phone", 1)]
+    rows = [
+        {**row(s, "left", c), "capture_device": taken[c][0], "capture_session": taken[c][1]}
+        for s in range(60)
+        for c in range(3)
+    ]
+    made = publish_shards([write_shard(tmp_path / "s.parquet", rows)], tmp_path / "out").path
+    images = pq.read_table(made / "manifest.parquet").to_pandas().set_index("sample_id")
+    pairs = pq.read_table(made / "pairs.parquet").to_pandas()
+    first, second = (images.loc[pairs[side]].reset_index() for side in ("sample_id_1", "sample_id_2"))
+    assert (pairs.cross_device == (first.capture_device != second.capture_device)).all()
+    mated = pairs.mated.astype(bool)
+    assert pairs.cross_session[~mated].isna().all()
+    other = first.capture_session != second.capture_session
+    assert (pairs.cross_session[mated].astype(bool) == other[mated]).all() and 0 < other[mated].mean() < 1
