@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-WEIGHTS = Path(__file__).parent / "weights"
+SHIPPED = Path(__file__).parent / "weights"

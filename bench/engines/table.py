@@ -18,8 +18,8 @@ from bench.engines.table_rows import ROWS, SIZES, Given, learn, measure
 from manifests.recipe.baselines import Ddpm, Wgan
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.wgan import Generator, WganSpec
-from tasks.stages import WEIGHTS
-from tasks.train.batches import Palms
+from palm_models.shipped import SHIPPED
+from tasks.train.batches import Batches
 from tasks.train.ddpm_tps import DdpmTraining
 from tasks.train.wgan_gp import WganTraining
 
@@ -113,7 +113,7 @@ def published_wgan() -> dict[str, Any]:
     with torch.inference_mode():
         image = seconds(lambda: generator(torch.zeros(1, 100)))
     noise = torch.randint(0, 255, (2, 3, chosen.size, chosen.size), dtype=torch.uint8)
-    training = WganTraining(chosen, Palms(noise, 2, 0), torch.device("cpu"))
+    training = WganTraining(chosen, Batches(noise, 2, 0), torch.device("cpu"))
     picture = seconds(training.advance) / 2
     pictures = chosen.epochs * PHOTOGRAPHS
     return _cost("wgan-gp", "256 px, 1,000 epochs of 300 photographs", image, picture, pictures)
@@ -125,7 +125,7 @@ def published_ddpm() -> dict[str, Any]:
     start = torch.zeros(1, 3, chosen.size, chosen.size)
     image = seconds(lambda: diffusion.p_sample(start, 500)) * chosen.sampling_steps
     noise = torch.randint(0, 255, (1, *start.shape[1:]), dtype=torch.uint8)
-    training = DdpmTraining(chosen, Palms(noise, 1, 0), torch.device("cpu"))
+    training = DdpmTraining(chosen, Batches(noise, 1, 0), torch.device("cpu"))
     pictures = Ddpm().steps * Ddpm().batch * Ddpm().accumulate
     return _cost("ddpm-tps", "128 px, 50,000 steps of 32", image, seconds(training.advance, 2), pictures)
 
@@ -135,7 +135,7 @@ def ours() -> dict[str, Any]:
     from palm_models.engines.diffusion.process import loss
     from palm_models.engines.diffusion.weights import load_checkpoint
 
-    loaded = load_checkpoint(WEIGHTS)
+    loaded = load_checkpoint(SHIPPED)
     network, side = loaded.network.train().requires_grad_(True), loaded.network.spec.size
     structure = torch.zeros(8, 37, side // 4, side // 4)
     noise, when = torch.randn(8, 3, side, side), torch.full((8,), 0.5)

@@ -26,7 +26,7 @@ from palm_models.measure import realism
 from palm_models.measure.diversity import vendi
 from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.measure.scores import compare, d_prime
-from tasks.stages import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.train.ddpm_tps import train_ddpm
 from tasks.train.wgan_gp import train_wgan
 
@@ -101,7 +101,7 @@ def engine(name: str, sizes: Sizes, given: Given) -> Drawer:
     if name == "diffusion":
         from palm_models.engines.diffusion.engine import DiffusionEngine
 
-        return DiffusionEngine(WEIGHTS, device=given.device)
+        return DiffusionEngine(SHIPPED, device=given.device)
     learn(name, sizes, given)
     if name == "wgan-gp":
         from palm_models.engines.baselines.wgan_engine import WganEngine
@@ -152,7 +152,7 @@ def measure(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
     """One row of the table, JSON-able; run it in a process of its own, whose memory is measured."""
     torch.set_num_threads(1)
     made, labels, natural, row = pictures_of(name, sizes, given)
-    encoder = Encoder.load(WEIGHTS)
+    encoder = Encoder.load(SHIPPED)
     real, _ = real_palms(given.aligned, held_out(given.photographs))
     apart, within = realism.swd_ratio(real, natural, 4)
     row["swd"] = float(apart.mean() / within.mean())

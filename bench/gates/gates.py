@@ -30,7 +30,7 @@ from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.draw.plan import make_engine, planned_identity
 from tasks.engines.engine import FIRST_REFERENCE
 from tasks.engines.registry import engine_of
@@ -72,11 +72,11 @@ def main() -> None:
 
 def calibrate(asked: argparse.Namespace) -> None:
     """Measure all distributions and write gates.json beside the encoder's weights."""
-    encoder = Encoder.load(WEIGHTS)
-    stored = json.loads((WEIGHTS / CALIBRATION).read_text()) if (WEIGHTS / CALIBRATION).is_file() else {}
+    encoder = Encoder.load(SHIPPED)
+    stored = json.loads((SHIPPED / CALIBRATION).read_text()) if (SHIPPED / CALIBRATION).is_file() else {}
     shown = {view: list(clean(view, asked.identities)) for view in VIEWS}
     count = asked.templates if {"identity", "twins"} & set(asked.gates) else 0
-    known = templates(range(FIRST, FIRST + count), WEIGHTS)
+    known = templates(range(FIRST, FIRST + count), SHIPPED)
     parts: dict[str, Callable[[], Any]] = {
         "identity": lambda: {view: identity(encoder, shown[view], known, view) for view in VIEWS},
         "twins": lambda: twins(encoder, known),
@@ -85,12 +85,12 @@ def calibrate(asked: argparse.Namespace) -> None:
         "leakage": lambda: leakage(encoder, asked.aligned, shown) if asked.aligned else stored["leakage"],
     }
     written = stored | {
-        "encoder": weights_digest(WEIGHTS),
+        "encoder": weights_digest(SHIPPED),
         "measured": datetime.now(UTC).date().isoformat(),
         "command": "python -m bench.gates.gates calibrate --aligned aligned.parquet",
         **{gate: parts[gate]() for gate in asked.gates},
     }
-    (WEIGHTS / CALIBRATION).write_text(json.dumps(written, indent=1) + "\n")
+    (SHIPPED / CALIBRATION).write_text(json.dumps(written, indent=1) + "\n")
     print(json.dumps(written, indent=1))
 
 
@@ -106,7 +106,7 @@ def clean(view: View, count: int) -> Iterator[Shown]:
     """Pictures of `count` rendered identities, a fifth of them diffused too; 4 of each palm, 2 of a hand."""
     captures = 4 if view == "palm" else 2
     for name, number in (("renderer", count), ("diffusion", count // 5)):
-        engine = make_engine(recipe(name), WEIGHTS)
+        engine = make_engine(recipe(name), SHIPPED)
         for index in range(FIRST, FIRST + number):
             yield from ((name, index - FIRST, d) for d in draw(engine, index, captures, view))
 
@@ -260,7 +260,7 @@ def speed() -> None:
     )  # fmt: skip
     scoring = ("quality", "identity", "duplicates", "hand")  # all but leakage: no photographs are needed
     found = {HAND_MODEL.name: hand_model()}
-    engine, judge = make_engine(plan, WEIGHTS), make_judge(plan, WEIGHTS, scoring, found)
+    engine, judge = make_engine(plan, SHIPPED), make_judge(plan, SHIPPED, scoring, found)
     drawing = judging = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for shard in shards(plan):

@@ -21,7 +21,7 @@ from palm_models.hand.identity import Identity, make_identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 
 TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, degrees
 # One white light on the whole palm, and a camera that changes no colours.
@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--identities", type=int, default=20)
     count = parser.parse_args().identities
-    for engine in (RendererEngine(), DiffusionEngine(WEIGHTS)):
+    for engine in (RendererEngine(), DiffusionEngine(SHIPPED)):
         for part in (skin, scars, rings, hands):
             print(f"{engine.name}: {part(engine, count)}", flush=True)
 

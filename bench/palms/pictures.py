@@ -13,9 +13,9 @@ from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
+from palm_models.shipped import SHIPPED
 
 SEED = 2
-WEIGHTS = Path("palm_models/weights")
 STEADY = {"infrared": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0,
           "warmth": 0.1, "tint": 0.0,
           "unevenness": 0.08, "background": "plain", "background_tone": 0.85, "metering": 0.6}  # fmt: skip
@@ -59,7 +59,7 @@ def main(out: str = "docs") -> None:
     """Writes all rows as JPEG."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    trained = DiffusionEngine(WEIGHTS)
+    trained = DiffusionEngine(SHIPPED)
     pictures = {
         "identities_palm": identities(trained, "palm", 128),
         "identities_hand": identities(trained, "hand", 128),

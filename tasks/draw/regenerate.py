@@ -20,7 +20,7 @@ from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.draw.augment import Augmenter
 from tasks.draw.plan import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
@@ -132,7 +132,7 @@ def _folders(dataset: Version, weights: Sequence[Path]) -> tuple[Path, ...]:
         recorded = "shipped"  # a merged version has no recipe of its own
     trained = sorted(Path(".palmforge", "checkpoints").glob("*")) if recorded == "train" else []
     named = [] if recorded in ("shipped", "train") else [Path(recorded)]
-    return (*weights, WEIGHTS, *named, *trained)
+    return (*weights, SHIPPED, *named, *trained)
 
 
 @lru_cache(maxsize=4)

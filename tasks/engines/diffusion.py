@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.engines.engine import Engine, Progress, Training
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Diffusion(Engine):
     name = "diffusion"
     summary = "real skin on the rendered hand; weights are shipped, or trained"
     learned = True
-    shipped = WEIGHTS
+    shipped = SHIPPED
     code = ("palm_models.engines.diffusion.engine",)
 
     def training(self, recipe: Recipe) -> Training:
@@ -48,7 +48,7 @@ class Diffusion(Engine):
         """What draws, weights loaded. Raises CheckpointError for weights it cannot use."""
         from palm_models.engines.diffusion.engine import DiffusionEngine
 
-        return DiffusionEngine(checkpoint or WEIGHTS, **self.settings(recipe))
+        return DiffusionEngine(checkpoint or SHIPPED, **self.settings(recipe))
 
 
 DIFFUSION = Diffusion()

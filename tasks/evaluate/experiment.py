@@ -12,7 +12,7 @@ from manifests.files.layout import LATEST, MANIFEST
 from palm_models.measure.encoder import Augmentation, EncoderConfig, Training, train
 from palm_models.measure.identification import identification
 from palm_models.measure.scores import compare, error_rates
-from tasks.evaluate.labelled import PATTERN, Palms, of_photographs, of_renderer, of_version
+from tasks.evaluate.labelled import PATTERN, Labelled, of_photographs, of_renderer, of_version
 from tasks.photographs.sources.found import SourceError
 from tasks.workers.parallel import available_cores, in_order
 
@@ -53,7 +53,7 @@ class Question:
 class _Job:
     """One recogniser: trained on `palms`, asked for the vectors of `tests`."""
 
-    palms: Palms
+    palms: Labelled
     tests: tuple[NDArray[np.uint8], ...]
     budget: Budget
     seed: int
@@ -96,7 +96,7 @@ def answer(question: Question, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _set(name: str, q: Question, like: Palms, quiet: Progress) -> Palms:
+def _set(name: str, q: Question, like: Labelled, quiet: Progress) -> Labelled:
     """A set to train on beside the dataset, of as many identities and captures where it has them."""
     if name == RENDERER:
         return of_renderer("train", q.budget.seed, like.identities, like.captures, q.budget.size)
@@ -123,13 +123,13 @@ def _died(job: _Job) -> list[NDArray[np.float32]]:
     )
 
 
-def _about(palms: Palms) -> dict[str, Any]:
+def _about(palms: Labelled) -> dict[str, Any]:
     return {
         "name": palms.name, "identities": palms.identities, "images": len(palms.grey), "note": palms.note
     }  # fmt: skip
 
 
-def _results(tests: Sequence[Palms], runs: Sequence[list[NDArray[np.float32]]]) -> list[dict[str, Any]]:
+def _results(tests: Sequence[Labelled], runs: Sequence[list[NDArray[np.float32]]]) -> list[dict[str, Any]]:
     """For each test: closed-set and open-set identification, and verification, over the runs."""
     found = []
     for k, test in enumerate(tests):

@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Palms:
+class Labelled:
     """Grey palms (n, size, size) with the identity of each; an identity is one hand."""
 
     name: str
@@ -37,7 +37,7 @@ class Palms:
     labels: NDArray[np.str_]
     note: str = ""  # where they come from and what was left out
 
-    def first(self, identities: int, captures: int = 0) -> "Palms":
+    def first(self, identities: int, captures: int = 0) -> "Labelled":
         """Only the first identities, and of each the first captures; 0 = all."""
         known = list(dict.fromkeys(self.labels.tolist()))[: identities or None]
         seen, keep = Counter[str](), []
@@ -45,7 +45,7 @@ class Palms:
             seen[label] += 1
             if label in set(known) and (not captures or seen[label] <= captures):
                 keep.append(place)
-        return Palms(self.name, self.grey[keep], self.labels[keep], self.note)
+        return Labelled(self.name, self.grey[keep], self.labels[keep], self.note)
 
     @property
     def identities(self) -> int:
@@ -58,7 +58,7 @@ class Palms:
         return max(Counter(self.labels.tolist()).values())
 
 
-def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> Palms:
+def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> Labelled:
     """The palms of one split of a published version, of view palm where there is one, in label order.
 
     Raises DatasetError when there is no version, SourceError when its split is empty.
@@ -83,21 +83,21 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> Pa
         for data, marks in zip(dataset.images(rows), rows["landmarks"].to_pylist(), strict=True)
     ]
     name = f"{dataset.metadata['dataset']} {dataset.metadata['version']}"
-    return Palms(name, np.stack(pictures), np.array(rows["identity_id"].to_pylist()), f"split {split}")
+    return Labelled(name, np.stack(pictures), np.array(rows["identity_id"].to_pylist()), f"split {split}")
 
 
-def of_renderer(purpose: str, seed: int, identities: int, captures: int, size: int) -> Palms:
+def of_renderer(purpose: str, seed: int, identities: int, captures: int, size: int) -> Labelled:
     """Palms that the renderer draws of other people than any recipe's or purpose's: the seed is hashed."""
     from tasks.train.encoder import palms
 
     own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{purpose}-{seed}".encode()).digest()[:7], "big")
     grey, labels = palms(own, 0, identities, captures, size)
-    return Palms("renderer", grey, labels.astype(np.str_), f"drawn with seed {own}")
+    return Labelled("renderer", grey, labels.astype(np.str_), f"drawn with seed {own}")
 
 
 def of_photographs(
     path: Path, work: Path, size: int, progress: Progress, pattern: str = PATTERN, workers: int = 0
-) -> Palms:
+) -> Labelled:
     """Aligned palms of photographs whose people are known: `id/picture` folders, a flat folder, or a CSV.
 
     A CSV has the columns path (from the CSV's folder) and id. In a flat folder the first group of `pattern`
@@ -129,7 +129,7 @@ def of_photographs(
         )
     pictures = np.stack([decode(cell["bytes"]) for cell in table["image"].take(keep).to_pylist()])
     note = f"{done.facts['accounting']}; {len(hands) - len(keep)} hands with one picture left out"
-    return Palms(path.name, to_grey(pictures, size), np.array([hands[k] for k in keep]), note)
+    return Labelled(path.name, to_grey(pictures, size), np.array([hands[k] for k in keep]), note)
 
 
 def person(name: str, pattern: str) -> str:

@@ -15,9 +15,9 @@ from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
 from manifests.recipe import Recipe
 from palm_models.measure.encoder import weights_digest
-from palm_models.shipped import WEIGHTS
-from tasks.draw import shards as generation
+from palm_models.shipped import SHIPPED
 from tasks.draw.plan import PlannedShard, further_shards, generation_digest, shards
+from tasks.draw.shards import generate
 from tasks.engines.registry import engine_of
 from tasks.judge.candidate import Verdict
 from tasks.judge.decide import Decided, Rules, decide
@@ -93,7 +93,7 @@ def _draw(
     recipe: Recipe, work: Work, checkpoint: Done | None, planned: list[PlannedShard], progress: Progress
 ) -> list[Path]:
     path, digest = (checkpoint.path, checkpoint.digest) if checkpoint else (None, "")
-    return generation.generate(recipe, work, path, digest, progress, planned)
+    return generate(recipe, work, path, digest, progress, planned)
 
 
 class _Court:
@@ -105,7 +105,7 @@ class _Court:
         self.found: dict[str, Found] = {}  # what the gates that judge need, by the need's name
         self.gates = [gate for gate in gates_of(recipe) if self._can_judge(gate, palms)]
         self.scoring = {gate.name: gate for gate in (*measuring(), *self.gates)}
-        self.thresholds = thresholds(recipe, WEIGHTS, self.scoring.values())
+        self.thresholds = thresholds(recipe, SHIPPED, self.scoring.values())
         self.rules = Rules(
             self.gates, self.thresholds.of, recipe.dataset.identities, recipe.dataset.captures,
             recipe.gates.attempts, [gate for gate in self.scoring.values() if gate.column],
@@ -113,7 +113,7 @@ class _Court:
         generated = generation_digest(recipe, checkpoint.digest if checkpoint else "")
         needs = {name: (f.digest, [str(file) for file in f.files]) for name, f in self.found.items()}
         code = code_digest("palm_models", "tasks/judge")
-        self.digest = digest_of(generated, weights_digest(WEIGHTS), needs, [*self.scoring], code)
+        self.digest = digest_of(generated, weights_digest(SHIPPED), needs, [*self.scoring], code)
 
     def _can_judge(self, gate: Gate, palms: Done | None) -> bool:
         """Whether it has something to judge and nothing that it needs is missing; else `skipped` says why."""
@@ -137,7 +137,7 @@ class _Court:
         finished = len(drawn) - len(missing)
         progress(finished, len(drawn))
         found = {name: f.path.absolute() for name, f in self.found.items()}
-        setup = partial(make_judge, self.recipe, WEIGHTS, [*self.scoring], found)
+        setup = partial(make_judge, self.recipe, SHIPPED, [*self.scoring], found)
         jobs = [(d.planned, d.file.absolute(), d.scores.absolute()) for d in missing]
         for d, whole in zip(
             missing, run(_score, jobs, setup=setup, workers=Workers.of(self.recipe), lost=_lost), strict=True

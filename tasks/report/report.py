@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
 from manifests.read.open import Version, open_dataset
 from manifests.recipe import Recipe
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.photographs.sources.registry import source_kind
 from tasks.report import page, shown
 from tasks.report.accounting import Step, count_aligned, count_identities, count_images, count_photos
@@ -54,8 +54,8 @@ def write_pictures_and_report(folder: Path, recipe: Recipe, stages: Mapping[str,
     """
     dataset, palms, began = open_dataset(folder), stages.get("align"), time.monotonic()
     aligned = palms.path / "aligned.parquet" if palms else None
-    measures = measure(dataset, aligned, WEIGHTS, recipe.seed)
-    measured = Done(WEIGHTS, measures.facts["encoder"], {"seconds": round(time.monotonic() - began, 1)})
+    measures = measure(dataset, aligned, SHIPPED, recipe.seed)
+    measured = Done(SHIPPED, measures.facts["encoder"], {"seconds": round(time.monotonic() - began, 1)})
     (folder / MEASURES).write_text(json.dumps(measures.facts, indent=1) + "\n", encoding="utf-8")
     material = _Material(
         dataset, recipe, {**stages, "measure": measured}, measures, shown.identities(dataset), aligned

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]  # (steps done, steps in all)
 
 
 @dataclass(frozen=True)
-class Palms:
+class Batches:
     """Photographs of one view in memory, uint8 (n, 3, size, size), in an order that changes every epoch."""
 
     pictures: Tensor
@@ -59,7 +59,7 @@ def begin(
     view: View,
     hands: Sequence[str],
     device: str,
-) -> tuple[Palms, torch.device, dict[str, Any]]:
+) -> tuple[Batches, torch.device, dict[str, Any]]:
     """The photographs, the device, and the settings with which alone a training goes on: all but `free`."""
     palms = read_palms(aligned, view, hands, options.size, options.batch, seed)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -75,7 +75,7 @@ def record(out: Path, engine: str, line: dict[str, Any]) -> None:
     log.info("%s %s", engine, ", ".join(f"{key} {value}" for key, value in line.items()))
 
 
-def facts(out: Path, palms: Palms, step: int, loss: float, seconds_a_step: float) -> dict[str, Any]:
+def facts(out: Path, palms: Batches, step: int, loss: float, seconds_a_step: float) -> dict[str, Any]:
     """What the report tells of a training."""
     return {
         "steps": step, "photos": len(palms.pictures), "loss": round(loss, 5),
@@ -83,7 +83,7 @@ def facts(out: Path, palms: Palms, step: int, loss: float, seconds_a_step: float
     }  # fmt: skip
 
 
-def read_palms(aligned: Path, view: str, hands: Sequence[str], size: int, batch: int, seed: int) -> Palms:
+def read_palms(aligned: Path, view: str, hands: Sequence[str], size: int, batch: int, seed: int) -> Batches:
     """The photographs of a table of the align task that show `view` of one of `hands`, at `size` px.
 
     Raises TrainingError when there is none, or one does not decode.
@@ -97,7 +97,7 @@ def read_palms(aligned: Path, view: str, hands: Sequence[str], size: int, batch:
             "choose other dataset.views and dataset.hands"
         )
     pictures = np.stack([resize(_decode(aligned, row["bytes"]), size) for row in rows])
-    return Palms(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), batch, seed)
+    return Batches(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), batch, seed)
 
 
 def _decode(aligned: Path, data: bytes) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.ddpm_engine import NAME
 from palm_models.engines.training_state import Part, resume_state, write_state
-from tasks.train.batches import Palms, Progress, begin, facts, grid, record
+from tasks.train.batches import Batches, Progress, begin, facts, grid, record
 
 BETAS = (0.9, 0.99)  # these and the next two are the Trainer's own
 LARGEST_GRADIENT = 1.0
@@ -30,7 +30,7 @@ class DdpmTraining:
     """A training of the ddpm-tps engine between two steps: network, optimiser, averages."""
 
     options: Ddpm
-    palms: Palms
+    palms: Batches
     device: torch.device
     step: int = 0
 

@@ -17,7 +17,7 @@ from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.engines.baselines.wgan_engine import NAME
 from palm_models.engines.training_state import Part, resume_state, write_state
-from tasks.train.batches import Palms, Progress, begin, facts, grid, record
+from tasks.train.batches import Batches, Progress, begin, facts, grid, record
 
 SHOWN = 25  # pictures of a sample grid
 FREE = {"epochs", "save_epochs", "noise", "angle"}  # may differ when a training goes on
@@ -28,7 +28,7 @@ class WganTraining:
     """A training of the wgan-gp engine between two steps: both networks, their optimisers, averages."""
 
     options: Wgan
-    palms: Palms
+    palms: Batches
     device: torch.device
     step: int = 0
 

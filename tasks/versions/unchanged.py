@@ -5,7 +5,7 @@ from pathlib import Path
 from manifests.files.layout import LATEST, MANIFEST, file_sha256
 from manifests.publish.mirror import newest
 from manifests.recipe import Recipe
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.photographs.sources.registry import source_kind
 from tasks.work.stage import Stage, Work, code_digest, digest_of
 
@@ -36,7 +36,7 @@ def remember(recipe: Recipe, version: Path) -> Path:
 def _stage(recipe: Recipe) -> Stage:
     """Named by all that determines a version, known without reading a photograph or drawing a picture."""
     given = Path(recipe.train.checkpoint)  # "shipped" and "train" are no folders
-    learned = [file_sha256(f) for folder in (WEIGHTS, given) for f in sorted(folder.glob("*.*"))]
+    learned = [file_sha256(f) for folder in (SHIPPED, given) for f in sorted(folder.glob("*.*"))]
     digest = digest_of(
         recipe.digest(),
         str(recipe.remote_home or recipe.home.absolute()),

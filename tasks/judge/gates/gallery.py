@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from manifests.contract.images import decode
 from manifests.recipe import Recipe
 from palm_models.measure.encoder import Encoder, weights_digest
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.judge.gate import Found, GateError
 from tasks.stages import Done
 from tasks.work.stage import Stage, Work, code_digest, digest_of
@@ -46,9 +46,9 @@ class Gallery:
 def gallery_of(recipe: Recipe, palms: Done) -> Found:
     """The gallery of aligned photographs in the work folder, made when it is not there."""
     code = code_digest("palm_models/measure/encoder.py", "tasks/judge/gates/gallery.py")
-    stage = Work.of(recipe).stage("gallery", digest_of(weights_digest(WEIGHTS), palms.digest, code))
+    stage = Work.of(recipe).stage("gallery", digest_of(weights_digest(SHIPPED), palms.digest, code))
     if not stage.is_done():
-        build(palms.path / "aligned.parquet", Encoder.load(WEIGHTS), stage)
+        build(palms.path / "aligned.parquet", Encoder.load(SHIPPED), stage)
     facts = {"photographs": stage.facts()["photographs"]}
     return Found(stage.path, stage.path.name, used=(stage.path,), facts=facts)
 

@@ -12,7 +12,7 @@ from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks.evaluate.experiment import Budget, Question, answer
 from tasks.evaluate.experiment import experiment as evaluate
-from tasks.evaluate.labelled import Palms, of_photographs, of_renderer, of_version, person
+from tasks.evaluate.labelled import Labelled, of_photographs, of_renderer, of_version, person
 from tasks.evaluate.results import table, write_evaluation
 from tasks.photographs.sources.found import SourceError
 from tests.helpers.fake_shards import make_shards, publish_shards
@@ -93,7 +93,7 @@ def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise()
     """The figures follow what was learned: trained on the very test hands, and on pictures of nothing."""
     test = of_renderer("test", 0, 12, 4, 48)
     rng = np.random.default_rng(0)
-    noise = Palms("noise", rng.integers(0, 256, test.grey.shape, np.uint8), test.labels)
+    noise = Labelled("noise", rng.integers(0, 256, test.grey.shape, np.uint8), test.labels)
     budget = Budget(steps=40, batch=32, size=48, augment=False, seeds=1)
     known, blind = (
         evaluate._results([test], [evaluate._vectors(evaluate._Job(p, (test.grey,), budget, 0))])[0]

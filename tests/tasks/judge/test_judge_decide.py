@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from manifests.recipe import load
 from palm_models.measure.quality import BOUNDS, Limit
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.judge.candidate import Candidate
 from tasks.judge.decide import Rules, decide
 from tasks.judge.gate import GateError
@@ -189,19 +189,19 @@ def test_an_engine_without_parameters_is_compared_with_its_first_captures():
 
 
 def test_the_shipped_thresholds_were_measured_with_the_shipped_encoder(write_recipe):
-    found, note = thresholds(load(write_recipe()), WEIGHTS, map(GATES.get, GATES.ours))
+    found, note = thresholds(load(write_recipe()), SHIPPED, map(GATES.get, GATES.ours))
     assert not note, note
     assert 0 < found["identity"]["hand"] <= found["identity"]["palm"] < found["twins"].most < 1
 
 
 def test_a_recipe_may_be_stricter_than_the_calibration(write_recipe):
     strict = load(write_recipe(gates={"identity": 0.7, "leakage": 0.6, "hand": 0.05}))
-    found = thresholds(strict, WEIGHTS, map(GATES.get, GATES.ours)).of
+    found = thresholds(strict, SHIPPED, map(GATES.get, GATES.ours)).of
     assert (found["identity"], found["hand"]) == ({"palm": 0.7, "hand": 0.7}, 0.05)
     assert found["leakage"].most == 0.6
 
 
 def test_an_encoder_that_was_never_calibrated_is_named(write_recipe, tmp_path):
-    shutil.copyfile(WEIGHTS / "encoder.json", tmp_path / "encoder.json")
+    shutil.copyfile(SHIPPED / "encoder.json", tmp_path / "encoder.json")
     with pytest.raises(GateError, match=r"gates\.json: missing.*bench\.gates\.gates calibrate"):
         thresholds(load(write_recipe()), tmp_path, [])

@@ -12,7 +12,7 @@ from manifests.read.open import open_dataset
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from palm_models.shipped import WEIGHTS
+from palm_models.shipped import SHIPPED
 from tasks.report.measure import measure
 from tasks.report.sampled import sample
 from tests.helpers.fake_shards import HANDS, publish_shards, row, write_shard
@@ -51,7 +51,7 @@ def photographs(tmp_path_factory):
 
 
 def test_measures_tell_identities_apart_and_repeat(version):
-    found = measure(open_dataset(version), None, WEIGHTS)
+    found = measure(open_dataset(version), None, SHIPPED)
     facts = found.facts
     assert facts["sample"] == {
         "images": 24,
@@ -70,11 +70,11 @@ def test_measures_tell_identities_apart_and_repeat(version):
     assert sum(facts["histogram"]["genuine"]) == pytest.approx(1, abs=1e-3)
     assert facts["balance"]["hand"] == {"left": 4, "right": 4}
     assert sum(facts["balance"]["skin_tone"].values()) == 8
-    assert json.dumps(facts) == json.dumps(measure(open_dataset(version), None, WEIGHTS).facts)
+    assert json.dumps(facts) == json.dumps(measure(open_dataset(version), None, SHIPPED).facts)
 
 
 def test_photographs_stand_beside_and_a_copied_one_comes_first(version, photographs):
-    found = measure(open_dataset(version), photographs, WEIGHTS)
+    found = measure(open_dataset(version), photographs, SHIPPED)
     first = found.nearest[0]
     assert (first["photo_id"], first["row"]["sample_id"]) == ("p10", "s000002_right_c001_palm")
     assert first["similarity"] > 0.99 > found.nearest[1]["similarity"]
