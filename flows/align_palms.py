@@ -1,23 +1,22 @@
-"""The flow `align-palms`: the palms of a folder, an archive or a Kaggle dataset, aligned into a folder."""
+"""The story `align-palms`: the palms of a folder, an archive or a Kaggle dataset, aligned into a folder."""
 
 import shutil
 from pathlib import Path
 
-from prefect import flow
-
-from flows.server.errors import quiet_errors
 from flows.steps import align, ingest
+from manifests.files.remote import is_remote
 from manifests.recipe import Recipe, parse
+from tasks.photographs.sources.found import SourceError
+from tasks.versions.ready import possible, writable
 
 
-@flow(name="align-palms")
 def align_palms(source: str, out: Path, size: int = 256, workers: int = 0) -> str:
     """Align the palms of `source` at `size` pixels into `out`/aligned.parquet and return the accounting.
 
     Raises RecipeError or SourceError when the source cannot be read.
     """
-    quiet_errors()
-    plan = recipe_of(source, out, size, workers)
+    plan = possible(recipe_of(source, out, size, workers))
+    writable("out", out)
     photos = ingest(plan)
     palms = align(plan, photos)
     assert palms is not None  # this recipe always has a source
@@ -31,7 +30,13 @@ def recipe_of(source: str, out: Path, size: int, workers: int) -> Recipe:
     if "/versions/" in source and not Path(source).exists():
         where = {"kind": "kaggle", "dataset": source}
     else:
-        where = {"kind": "folder" if Path(source).is_dir() else "archive", "path": source}
+        where = {"kind": "folder" if Path(source).expanduser().is_dir() else "archive", "path": source}
+    path = Path(source).expanduser()
+    if not (path.exists() or is_remote(source) or where["kind"] == "kaggle"):
+        raise SourceError(
+            "source_missing",
+            f"{source}: no such folder or archive, and not a Kaggle dataset (owner/name/versions/N)",
+        )
     work = str(out / ".palmforge")
     return parse(
         {"name": "align", "work": work, "source": where, "align": {"size": size, "workers": workers}},

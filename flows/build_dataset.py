@@ -1,54 +1,53 @@
-"""The flow `build-dataset`: photographs to a published, labelled dataset, each step done once."""
+"""The story `build-dataset`: photographs to a published, labelled dataset, each step done once."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from prefect import flow
-from prefect.runtime import flow_run
+from typing import TYPE_CHECKING
 
 from flows.parameters import NO_CHANGES, Assignments, Changes, RecipePath, assignments
-from flows.server.errors import quiet_errors
-from flows.server.reconcile import alive
+from flows.tracking import scheduled, tracked
 from manifests.recipe import Recipe, load
 from tasks.versions.nightly import tonight
+from tasks.versions.ready import ready
 from tasks.versions.unchanged import published
 from tasks.work.lock import lock
 from tasks.work.logs import bound, log
 
+if TYPE_CHECKING:
+    from tasks.stages import Done
 
-@flow(name="build-dataset")
+
 def build_dataset(
     recipe: RecipePath = "datasets/quickstart.toml",
     overrides: Assignments = [],  # noqa: B006  (read only; a list, so that the API's messages stay short)
     changes: Changes = NO_CHANGES,
     keeps: str = "",
+    republish: bool = False,
 ) -> str:
     """Build the dataset of `recipe` and return the folder of the published version.
 
     `changes` are options of a recipe, as {"dataset": {"identities": 400}}; `overrides` the same in a line
     each, "dataset.identities=400". The same call resumes what was cut off, and ends at once when nothing
-    changed. `keeps` is the folder of a version of which everything must be in the new one as it was.
+    changed. `keeps` is the folder of a version of which everything must be in the new one as it was. LATEST
+    goes back to an older version only with `republish`.
     """
-    quiet_errors()
     wanted = load(recipe, [*assignments(changes), *overrides])
-    with alive(flow_run.id), bound(run=flow_run.name or "", recipe=wanted.name):
-        plan = tonight(wanted, wanted.nightly.night or _night())
+    with bound(recipe=wanted.name):
+        plan = tonight(ready(wanted), wanted.nightly.night or scheduled().date().isoformat())
         if version := published(plan):
             log.info("nothing changed since %s: nothing to do", version)
             return str(version)
         with lock(Path(plan.work) / f"{plan.name}.lock"):
-            return str(_build(plan, Path(keeps) if keeps else None))
+            return str(_build(plan, Path(keeps) if keeps else None, republish=republish))
 
 
-def _build(plan: Recipe, keeps: Path | None) -> Path:
+def _build(plan: Recipe, keeps: Path | None, *, republish: bool = False) -> Path:
     # Imported here because it loads the engines, which a night without changes does not need.
-    from flows.server.announce import announce, show_version
     from flows.steps import align, generate, ingest, judge, publish, tidy, train
-    from tasks.draw.plan import check
-    from tasks.versions.publish import check_target
+    from tasks.versions.publish import newest_version
 
-    check_target(check(plan))
+    if plan.remote_home:
+        plan.remote_home.check_writable()
     photos = ingest(plan)
     palms = align(plan, photos)
     checkpoint = train(plan, palms)
@@ -57,14 +56,18 @@ def _build(plan: Recipe, keeps: Path | None) -> Path:
     stages = {
         "ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done, "judge": judged.done
     }  # fmt: skip
-    version = publish(plan, judged, stages, keeps)
-    show_version(version, stages)
-    announce(plan, version)
+    version = publish(plan, judged, stages, keeps, republish)
+    if newest_version(plan) != version.name:
+        return version  # an older one: what the newer one is made from stays, and nobody is told
+    _announce(plan, version, stages)
     tidy(plan, version, [*(done.path for done in stages.values() if done), *judged.used])
     return version
 
 
-def _night() -> str:
-    """The date (UTC) that this run was scheduled for: one that starts late belongs to the same night."""
-    moment: Any = flow_run.scheduled_start_time
-    return (moment or datetime.now(UTC)).astimezone(UTC).date().isoformat()
+def _announce(plan: Recipe, version: Path, stages: "Mapping[str, Done | None]") -> None:
+    """Tell the server, when there is one, of the version and what it was made of."""
+    if tracked():
+        from flows.server.announce import announce, show_version
+
+        show_version(version, stages)
+        announce(plan, version)

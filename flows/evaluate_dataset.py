@@ -1,14 +1,12 @@
-"""The flow `evaluate-dataset`: recognisers trained on a version and on others, tested on palms never seen."""
+"""The story `evaluate-dataset`: recognisers trained on a version and on others, tested on unseen palms."""
 
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows.progress import progress
-from flows.server.errors import quiet_errors
+from flows.tracking import step
 from manifests.read.open import open_dataset
 from tasks.evaluate.experiment import RENDERER, Budget, Question, answer
 from tasks.evaluate.labelled import PATTERN
@@ -18,14 +16,13 @@ Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
-@task(cache_policy=NO_CACHE, task_run_name="evaluate")
+@step
 def evaluate(question: Question, out: Path) -> Path:
     """Recognisers trained and tested, and the figures written."""
-    with progress("evaluate") as report:
+    with progress("evaluate", "recognisers") as report:
         return write_evaluation(answer(question, report), out)
 
 
-@flow(name="evaluate-dataset")
 def evaluate_dataset(
     dataset: str = "out/quickstart",
     real: str = "",
@@ -48,7 +45,6 @@ def evaluate_dataset(
     train on, by default the renderer; `curve`: numbers of identities; `out`: by default evaluations/<name>.
     Raises DatasetError or SourceError when a set cannot be read.
     """
-    quiet_errors()
     version = open_dataset(dataset)
     question = Question(
         dataset=dataset,

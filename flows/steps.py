@@ -1,69 +1,93 @@
-"""The steps, each lifted to a Prefect task once, with its progress shown."""
+"""The steps of the stories, each with its progress shown."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
-from flows.progress import progress
+from flows.progress import progress, rejected
+from flows.tracking import step
 from manifests.recipe import Recipe
 from tasks import stages
-from tasks.judge import rounds as judging
-from tasks.judge.rounds import Judged
 from tasks.stages import Done, Generated
-from tasks.versions import publish as publishing
-from tasks.versions import tidy as tidying
 
-# Our markers and digests decide what is done; Prefect's cache includes the run id and would never resume.
-# No retries here: network and dead workers are retried inside the steps, where the reason is known.
+if TYPE_CHECKING:
+    from tasks.judge.rounds import Judged
 
 
-@task(cache_policy=NO_CACHE, task_run_name="ingest")
+@step
 def ingest(recipe: Recipe) -> Done | None:
     """Photographs into the work folder."""
-    with progress("ingest") as report:
-        return stages.ingest(recipe, report)
+    with progress("ingest", "files") as report:
+        done = stages.ingest(recipe, report)
+        report.words = _sums(done, "files", "photos")
+    return done
 
 
-@task(cache_policy=NO_CACHE, task_run_name="align")
+@step
 def align(recipe: Recipe, photos: Done | None) -> Done | None:
     """Photographs to aligned palms."""
-    with progress("align") as report:
-        return stages.align(recipe, photos, report)
+    with progress("align", "photos") as report:
+        done = stages.align(recipe, photos, report)
+        report.words = _sums(done, "photos", "palms")
+    return done
 
 
-@task(cache_policy=NO_CACHE, task_run_name="train")
+@step
 def train(recipe: Recipe, palms: Done | None) -> Done | None:
     """Aligned palms to a checkpoint."""
-    with progress("train") as report:
+    with progress("train", "steps") as report:
         return stages.train(recipe, palms, report)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="generate")
+@step
 def generate(recipe: Recipe, checkpoint: Done | None) -> Generated:
     """Identities and captures to shards."""
-    with progress("generate") as report:
+    with progress("generate", "images", *_images(recipe)) as report:
         return stages.generate(recipe, checkpoint, report)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="judge")
-def judge(recipe: Recipe, palms: Done | None, checkpoint: Done | None) -> Judged:
+@step
+def judge(recipe: Recipe, palms: Done | None, checkpoint: Done | None) -> "Judged":
     """What was drawn to what may be published; rejects are replaced."""
-    with progress("judge") as report:
-        return judging.judge(recipe, checkpoint, palms, report)
+    from tasks.judge.rounds import judge as decide  # it loads the networks, which aligning does not need
+
+    with progress("judge", "images", *_images(recipe)) as report:
+        judged = decide(recipe, checkpoint, palms, report)
+        facts = judged.done.facts
+        report.words = f"{facts.get('images', 0)} images{rejected(facts)}"
+    return judged
 
 
-@task(cache_policy=NO_CACHE, task_run_name="publish")
+@step
 def publish(
-    recipe: Recipe, judged: Judged, stages: Mapping[str, Done | None], keeps: Path | None = None
+    recipe: Recipe,
+    judged: "Judged",
+    stages: Mapping[str, Done | None],
+    keeps: Path | None = None,
+    republish: bool = False,
 ) -> Path:
     """What passed to a version that readers see, unless the release gate refuses it."""
+    from tasks.versions.publish import publish_dataset
+
     with progress("publish") as report:
-        return publishing.publish_dataset(recipe, judged, stages, report, keeps)
+        return publish_dataset(recipe, judged, stages, report, keeps, republish=republish)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="tidy")
+def _images(recipe: Recipe) -> tuple[int, int]:
+    """Images in one shard and in all."""
+    made = recipe.dataset
+    each = made.captures * len(made.views) * (1 + recipe.augment.copies)
+    return made.shard_identities * each, made.identities * each
+
+
+def _sums(done: Done | None, taken: str, made: str) -> str:
+    facts = done.facts if done else {}
+    return f"{facts.get(taken, 0)} {taken}, {facts.get(made, 0)} {made}{rejected(facts)}"
+
+
+@step
 def tidy(recipe: Recipe, version: Path, used: Sequence[Path]) -> None:
     """Old versions and old work deleted."""
-    tidying.tidy(recipe, version, used)
+    from tasks.versions.tidy import tidy as delete
+
+    delete(recipe, version, used)

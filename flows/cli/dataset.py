@@ -113,8 +113,9 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
         overrides = extended(open_dataset(version), identities, captures)
         overrides += [f"out={out or version.parent.parent}", f"work={work}"]
         from flows.build_dataset import build_dataset
+        from flows.cli.run import run
 
-        made = build_dataset(str(version / RECIPE), overrides, keeps=str(version))
+        made = run(build_dataset, str(version / RECIPE), overrides, keeps=str(version))
     click.echo(f"version  {made}")
 
 

@@ -45,14 +45,18 @@ def evaluate(
     if size % 16:
         raise click.BadParameter("a multiple of 16", param_hint="--size")
     with friendly_errors():
+        from flows.cli.run import run
+        from manifests.read.open import open_dataset
+
+        open_dataset(dataset)  # said at once when it is none: the recognisers take seconds to load
         from flows.evaluate_dataset import evaluate_dataset
         from tasks.evaluate.labelled import PATTERN
         from tasks.evaluate.results import JSON, PAGE, table
 
         folder = Path(
-            evaluate_dataset(
-                dataset, real=real, against=list(against) or None, curve=counts, identities=identities,
-                steps=steps, seeds=seeds, seed=seed, size=size, augment=not no_augment,
+            run(
+                evaluate_dataset, dataset, real=real, against=list(against) or None, curve=counts,
+                identities=identities, steps=steps, seeds=seeds, seed=seed, size=size, augment=not no_augment,
                 id_pattern=id_pattern or PATTERN, out=out, workers=workers,
             )
         )  # fmt: skip

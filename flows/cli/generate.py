@@ -1,8 +1,10 @@
 """The verb `generate`: many captures of one individual, as named pictures."""
 
+import shlex
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from flows.cli.options import friendly_errors
 from tasks.engines.registry import ENGINES, LEARNS
@@ -40,7 +42,7 @@ def generate(
     """Draw COUNT captures of one individual into DIR: variation_00.png, … and manifest.parquet."""
     from flows.progress import progress
     from manifests.recipe import parse
-    from tasks.draw.individual import draw_one, individual
+    from tasks.versions.ready import possible, writable
 
     sections = {
         "name": "one",
@@ -48,8 +50,25 @@ def generate(
         "train": {"checkpoint": checkpoint},
         "dataset": {"identities": 1, "captures": count, "views": [view], "size": size},
     }
-    with friendly_errors(), progress("generate") as report:
-        one = individual(parse(sections, assignments, where="generate"), identity)
+    with friendly_errors(), progress("generate", "images") as report:
+        recipe = possible(parse(sections, assignments, where="generate"))
+        writable("DIR", folder.absolute().parent)
+        from tasks.draw.individual import IDENTITY, draw_one, individual  # loads the engines
+
+        one = individual(recipe, identity)
         pictures = draw_one(one, count, folder, gif=gif, progress=report)
     click.echo(f"{len(pictures)} pictures in {folder} of identity {one.name}")
-    click.echo(f"the same individual again: palmforge generate OTHER_DIR --identity {one.name}")
+    again = ["palmforge", "generate", "OTHER_DIR", "--identity", str(folder / IDENTITY)]
+    click.echo(f"the same individual again: {shlex.join([*again, *_given()])}")
+
+
+def _given() -> list[str]:
+    """The options of this command that the same pictures need too; the identity's file holds its traits."""
+    context, words = click.get_current_context(), list[str]()
+    for name in ("engine", "checkpoint", "view", "size"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            words += [f"--{name}", str(context.params[name])]
+    for assignment in context.params["assignments"]:
+        if not assignment.strip().startswith("identity."):
+            words += ["--set", assignment]
+    return words

@@ -1,5 +1,6 @@
 """The verb `import-weights`: a Trainer file of denoising-diffusion-pytorch becomes a checkpoint of ours."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -22,4 +23,15 @@ def import_weights(file: Path, out: Path, size: int, view: str) -> None:
             file, out, atomic_write, size=size, view="hand" if view == "hand" else "palm"
         )
     click.echo(", ".join(f"{key} {value}" for key, value in found.items()))
-    click.echo(f"draw with it: palmforge generate DIR --engine ddpm-tps --checkpoint {out} --view {view}")
+    drawing = [
+        "palmforge",
+        "generate",
+        "DIR",
+        "--engine",
+        "ddpm-tps",
+        "--checkpoint",
+        str(out),
+        "--view",
+        view,
+    ]
+    click.echo(f"draw with it: {shlex.join(drawing)}")

@@ -1,7 +1,10 @@
 """The command `palmforge`: one verb for each thing a user wants done."""
 
 import os
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,16 +14,17 @@ from flows.cli.generate import generate
 from flows.cli.import_weights import import_weights
 from flows.cli.options import friendly_errors, recipe_command
 from flows.cli.status import status
+from flows.server.configured import bypass_proxies
 from manifests.files.layout import REPORTS
 from manifests.recipe import Recipe
 from tasks.work.logs import set_up_logging
 from tasks.workers.threads import ONE_THREAD
 
 QUIET = {
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a loaded machine misses the default 20 s
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # no server is ever started on the quiet
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; when they stop: flows/server/heartbeat.py
-    "PREFECT_CLIENT_MAX_RETRIES": "7",  # 4 minutes in all: a server that restarts must not end a night's work
+    "PREFECT_CLIENT_MAX_RETRIES": "5",  # a minute in all; then work goes on without the server
     "PREFECT_LOGGING_EXTRA_LOGGERS": "palmforge",  # our log lines reach the flow run's log
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none
     "DO_NOT_TRACK": "1",
@@ -29,7 +33,23 @@ QUIET = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Verbs(click.Group):
+    """Says of Ctrl-C what it leaves behind."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            lost = "nothing is lost: run the same command again" if ctx.invoked_subcommand in RESUMING else ""
+            click.echo(f"\nstopped; {lost or 'nothing half-made is left'}", err=True)
+            sys.exit(130)
+
+
+RESUMING = ("build", "train", "align", "extend")
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="palmforge")
 def main() -> None:
     """Build identity-labelled datasets of synthetic palms.
@@ -39,22 +59,28 @@ def main() -> None:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    bypass_proxies()
     set_up_logging()
 
 
 @main.add_command
-@recipe_command()
-def build(path: str, overrides: list[str], recipe: Recipe) -> None:
+@recipe_command(
+    click.Option(["--republish"], is_flag=True, help="let LATEST go back to an older version that this makes")
+)
+def build(path: str, overrides: list[str], recipe: Recipe, republish: bool) -> None:
     """Build the dataset of RECIPE and publish it; the same command resumes what was cut off.
 
     Exit code 3: the gates refused the dataset; the message says why, and LATEST stays as it was.
     """
     from flows.build_dataset import build_dataset
+    from flows.cli.run import run
+    from flows.cli.summary import summary
+    from tasks.versions.ready import ready
 
-    version = Path(build_dataset(path, overrides))
-    click.echo(
-        f"version  {version}\nreport   {version / 'report.html'}\nsheet    {version / 'contact_sheet.png'}"
-    )
+    began = time.monotonic()
+    ready(recipe)
+    version = Path(run(build_dataset, path, overrides, republish=republish))
+    click.echo(summary(version, time.monotonic() - began))
     private = Path(recipe.work) / REPORTS / recipe.name / version.name
     if private.is_dir():
         click.echo(f"private  {private / 'report.html'}  (shows photographs of people; not published)")
@@ -74,9 +100,12 @@ def plan(path: str, overrides: list[str], recipe: Recipe) -> None:
 @recipe_command()
 def train(path: str, overrides: list[str], recipe: Recipe) -> None:
     """Train RECIPE's generator on its photographs and print where the checkpoint is."""
+    from flows.cli.run import run
     from flows.train_generator import train_generator
+    from tasks.versions.ready import ready
 
-    click.echo(f"checkpoint  {train_generator(path, overrides)}")
+    ready(recipe)
+    click.echo(f"checkpoint  {run(train_generator, path, overrides)}")
 
 
 @main.command()
@@ -87,9 +116,10 @@ def train(path: str, overrides: list[str], recipe: Recipe) -> None:
 def align(source: str, out: Path, size: int, workers: int) -> None:
     """Align the palms of SOURCE: a folder, an archive, or a Kaggle dataset owner/name/versions/N."""
     from flows.align_palms import align_palms
+    from flows.cli.run import run
 
     with friendly_errors():
-        click.echo(align_palms(source, out, size=size, workers=workers))
+        click.echo(run(align_palms, source, out, size=size, workers=workers))
 
 
 @main.command()

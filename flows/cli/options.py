@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from manifests.recipe import Leaf, leaves, load, recipe_type
+from manifests.recipe.find import recipe_file
 from manifests.words import PalmforgeError
 
 Verb = Callable[..., None]
@@ -21,12 +22,15 @@ def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
         def run(recipe: str, assignments: tuple[str, ...], **values: Any) -> None:
             fields = _fields()
             given = [
-                f"{fields[key].name}={value}" for key, value in values.items() if key in fields and value
+                f"{fields[key].name}={value}"
+                for key, value in values.items()
+                if key in fields and value is not None
             ]
             own = {key: value for key, value in values.items() if key not in fields}
             overrides = [*assignments, *given]
             with friendly_errors():
-                verb(recipe, overrides, load(recipe, overrides), **own)
+                path = str(recipe_file(recipe))
+                verb(path, overrides, load(path, overrides), **own)
 
         params: list[click.Parameter] = [
             click.Argument(["recipe"], type=click.Path()),

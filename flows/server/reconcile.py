@@ -27,9 +27,15 @@ def alive(run_id: str | None) -> Iterator[None]:
     if run_id is None:
         yield
         return
-    reconcile()
-    file = _folder() / run_id
-    with file.open("w") as handle:
+    try:
+        reconcile()
+        file = _folder() / run_id
+        held = file.open("w")
+    except OSError as error:  # a home that cannot be written must not stop a night's work
+        log.warning("this run leaves no mark for others to see whether it lives: %s", error)
+        yield
+        return
+    with held as handle:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             yield

@@ -80,9 +80,10 @@ def explain_write_errors(path: Path) -> Iterator[None]:
     """Turn an OSError while writing `path` into a PublishError that names it and says what to do."""
     try:
         yield
-    except FileNotFoundError:
-        raise  # something that should be read: no disk is full, and its name is in the message
     except OSError as error:
+        above = (path, *path.parents)  # where nothing can be made, not even by an administrator: /proc
+        if isinstance(error, FileNotFoundError) and Path(error.filename or "") not in above:
+            raise  # something that should be read: no disk is full, and its name is in the message
         reason = error.strerror or str(error)
         raise PublishError(
             f"cannot write {error.filename or path}: {reason}. "

@@ -12,6 +12,7 @@ from manifests.contract.schema import markdown_table, per_image
 from manifests.files.layout import SPLITS
 from manifests.publish.survey import Survey
 
+NOT_STATED = "not stated"  # where photographs were learned from and nobody said under which licence
 TEMPLATES = Path(__file__).parent / "templates"
 
 

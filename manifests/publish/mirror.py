@@ -6,18 +6,21 @@ from pathlib import Path
 
 from manifests.files.layout import CHECKSUMS, LATEST, file_sha256
 from manifests.files.remote import RemoteError, RemotePath, files_below
+from manifests.publish.publish import is_newer
 
 AT_ONCE = 4  # files that are put at the same time
 ATTEMPTS = 3  # of a file that comes back with other bytes than were put
 log = logging.getLogger("palmforge")
 
 
-def mirror(version: Path, home: RemotePath) -> RemotePath:
+def mirror(version: Path, home: RemotePath, *, republish: bool = False) -> RemotePath:
     """Copy the published `version` to `home`/<its name> and let `home`/LATEST name it; returns its address.
 
     Each file is read back and compared with SHA256SUMS, which is put after all the others: where it is, the
     version is whole. A copy that was cut off goes on with the files that are missing or torn; what is foreign
     under the version's name is deleted. LATEST is swapped last, so its readers never see a part of a version.
+
+    LATEST goes back to an older version only with `republish`.
 
     One process at a time may publish into `home`; the lock is the local dataset's. Raises RemoteError when
     the store cannot be reached, or holds another version of the same name: a version is never changed.
@@ -37,7 +40,8 @@ def mirror(version: Path, home: RemotePath) -> RemotePath:
             list(pool.map(put, sums))
         _put(version / CHECKSUMS, target / CHECKSUMS, file_sha256(version / CHECKSUMS))
         log.info("put %d files of %s", len(sums) + 1, target)
-    if newest(home) != version.name:
+    named = newest(home)
+    if named != version.name and (republish or not is_newer(home, named, version.name)):
         (home / LATEST).write_bytes(f"{version.name}\n".encode())
     return target
 

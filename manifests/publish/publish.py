@@ -64,6 +64,7 @@ def publish(
     version: str = "",
     night: str = "",
     software: Mapping[str, str] | None = None,
+    republish: bool = False,
 ) -> Published:
     """Publish `shards` (in plan order) as `out`/`name`/<version> and let LATEST name it.
 
@@ -72,6 +73,7 @@ def publish(
     `finish` is called with the folder before it is sealed, when its tables are written, and may add files
     (contact sheet, report). An explicit `version` is refused when it exists with other content. `night` names
     the night that the version was made in, for whoever grows it the next night; `software` what drew it.
+    LATEST goes back to an older version only with `republish`.
 
     Raises PublishError (disk full, not writable, name taken, another process publishes), ShardError or
     SchemaError (a shard that must be drawn again); nothing is left half-published then.
@@ -103,7 +105,8 @@ def publish(
                 text = render_card(card, name, metadata, found, _measures(folder))
                 (folder / CARD).write_text(text, encoding="utf-8")
                 _seal(folder, metadata, card, found)
-        if latest(home) != chosen:
+        named = latest(home)
+        if named != chosen and (republish or not is_newer(home, named, chosen)):
             swap_pointer(home / LATEST, chosen)
     return _version(home / chosen, found, created=not existing)
 
@@ -186,6 +189,11 @@ def number_of(version: Location) -> int:
             read_metadata(MANIFEST, pq.read_schema(parquet_source(version / MANIFEST))).get("number", 0)
         )
     return 0
+
+
+def is_newer(home: Location, one: str | None, other: str) -> bool:
+    """True when version `one` of `home` is there and came after version `other`, told by their numbers."""
+    return bool(one and one != other and number_of(home / one) > number_of(home / other))
 
 
 def latest(home: Path) -> str | None:

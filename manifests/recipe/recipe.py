@@ -3,10 +3,10 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_origin
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator, model_validator
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from manifests.files.remote import RemotePath, is_remote, without_keys
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError, explain
+from manifests.recipe.find import recipe_file
 from manifests.recipe.parts import PartName, all_sections, registry, sections
 from manifests.recipe.sections import (
     ENGINE_EXECUTION,
@@ -176,12 +177,9 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises RecipeError that lists every wrong key with the valid ones.
     """
-    path = Path(path)
+    path = recipe_file(path)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        shipped = ", ".join(sorted(str(p) for p in Path("datasets").glob("*.toml"))) or "none here"
-        raise RecipeError(f"{path}: no such recipe; recipes in datasets/: {shipped}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -192,8 +190,10 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
 def parse(data: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str = "recipe") -> Recipe:
     """A recipe from a mapping as TOML gives it, with overrides applied. Raises RecipeError naming `where`."""
     merged = json.loads(json.dumps(data, default=str))
+    before = dict(merged.get("source") or {})
     for override in overrides:
         _apply(merged, override, where)
+    _forget_source(merged, before, {override.partition("=")[0].strip() for override in overrides})
     try:
         model = recipe_type(merged)
         return model.model_validate_json(json.dumps(merged), strict=True)
@@ -201,6 +201,17 @@ def parse(data: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str 
         raise RecipeError(f"{where}: {error}") from None
     except ValidationError as error:
         raise RecipeError(explain(error, model, where)) from None
+
+
+def _forget_source(data: dict[str, Any], before: Mapping[str, Any], given: Set[str]) -> None:
+    """Whose other photographs are, and their licence, is what `given` says, not what the recipe said."""
+    told = {"kind": ("dataset", "licence", "credit"), "dataset": ("licence", "credit")}
+    told["path"] = told["kind"]
+    for key, facts in told.items():
+        if f"source.{key}" in given and data["source"].get(key) != before.get(key):
+            for fact in facts:
+                if f"source.{fact}" not in given:
+                    data["source"].pop(fact, None)
 
 
 def _apply(data: dict[str, Any], override: str, where: str) -> None:
@@ -217,10 +228,13 @@ def _apply(data: dict[str, Any], override: str, where: str) -> None:
 
 
 def _value(name: str, text: str) -> Any:
-    """The TOML value of an override; text stays text for options that are text, and where it is no TOML."""
+    """The TOML value of an override; text stays text for options that are text, and where it is no TOML.
+
+    What an option takes several of may be named bare: "palm,hand" is ["palm", "hand"].
+    """
+    kind = next((leaf.type for leaf in leaves(recipe_type()) if leaf.name == name), None)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, KeyError):
-        return text
-    is_text = any(leaf.name == name and leaf.type is str for leaf in leaves(recipe_type()))
-    return text if is_text and not isinstance(value, str) else value
+        return [part.strip() for part in text.split(",")] if get_origin(kind) is tuple else text
+    return text if kind is str and not isinstance(value, str) else value

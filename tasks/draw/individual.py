@@ -28,8 +28,7 @@ from tasks.draw.plan import PlannedIdentity, check, make_engine, planned_identit
 from tasks.draw.samples import Sample, row_of
 from tasks.engines.registry import engine_of
 from tasks.report.sheets import Block, Row, draw_sheet
-from tasks.workers.parallel import available_cores, in_order
-from tasks.workers.runner import RunnerError
+from tasks.workers.parallel import RunnerError, available_cores, in_order
 
 IDENTITY = "identity.json"  # what `--identity` takes
 COLUMNS = 10  # of the contact sheet

@@ -18,7 +18,8 @@ from tasks.draw.plan import PlannedShard, generation_digest, make_engine, shards
 from tasks.draw.samples import draw_identity, row_of
 from tasks.work.logs import bound
 from tasks.work.stage import Stage, Work
-from tasks.workers.runner import RunnerError, Workers, run
+from tasks.workers.parallel import RunnerError
+from tasks.workers.runner import Workers, run
 
 Progress = Callable[[int, int], None]
 GROUP_ROWS, GROUP_BYTES = 256, 16 << 20  # a row group of a shard is written when it has so many rows or bytes

@@ -29,7 +29,8 @@ from tasks.judge.scored import Scored, candidates, parts, places
 from tasks.judge.thresholds import thresholds
 from tasks.stages import Done
 from tasks.work.stage import Stage, Work, code_digest, digest_of
-from tasks.workers.runner import RunnerError, Workers, run
+from tasks.workers.parallel import RunnerError
+from tasks.workers.runner import Workers, run
 
 Progress = Callable[[int, int], None]
 log = logging.getLogger("palmforge")

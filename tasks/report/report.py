@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.files.layout import CONTACT_SHEET, MEASURES, RECIPE, REJECTS, REPORT, REPORTS
+from manifests.publish.card import NOT_STATED
 from manifests.read.open import Version, open_dataset
 from manifests.recipe import Recipe
 from palm_models.shipped import SHIPPED
@@ -191,11 +192,12 @@ def score_rows(version: Path) -> list[dict[str, str]]:
 def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
     """Where the version comes from: source, licence, digests, libraries."""
     source = recipe.source
+    unstated = NOT_STATED if source_kind(recipe).gives and source_kind(recipe).people else ""
     row = dataset.rows(["checkpoint", "engine"]).slice(0, 1).to_pylist()[0]
     versions = ", ".join(f"{name} {number}" for name in LIBRARIES if (number := _installed(name)))
     facts = {
         "source": source.dataset or source.path or source.kind,
-        "licence of the source": source.licence,
+        "licence of the source": source.licence or unstated,
         "credit": source.credit,
         "engine": row["engine"],
         "checkpoint": row["checkpoint"] or "",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from manifests.files.layout import REJECTS, check_writable
-from manifests.publish.mirror import mirror
-from manifests.publish.publish import publish
+from manifests.files.layout import REJECTS
+from manifests.publish.mirror import mirror, newest
+from manifests.publish.publish import latest, publish
 from manifests.recipe import Recipe
 from tasks.draw.card import card_facts
 from tasks.judge.rejects import publishable
@@ -27,12 +27,15 @@ def publish_dataset(
     stages: Mapping[str, Done | None],
     progress: Callable[[int, int], None],
     keeps: Path | None = None,
+    *,
+    republish: bool = False,
 ) -> Path:
     """The folder of the version that now holds what passed; the one that is there when nothing changed.
 
     `stages` by name, "train" and "judge" among them, as the report shows them. With a remote `out` the
     version is built in the work folder, then copied there. `keeps` is a version of which everything must be
-    in the new one as it was. Raises ReleaseError when the dataset as a whole must not be published,
+    in the new one as it was. LATEST goes back to an older version only with `republish`; else that is said.
+    Raises ReleaseError when the dataset as a whole must not be published,
     PublishError when it cannot be written, ExtendError when something of `keeps` is missing, RemoteError
     when it cannot be copied; nothing is left half-published then.
     """
@@ -60,21 +63,27 @@ def publish_dataset(
         version=recipe.dataset.version,
         night=recipe.nightly.night,
         software=software(),
+        republish=republish,
     )
     if recipe.remote_home:
-        log.info("published %s", mirror(version.path, recipe.remote_home))
+        log.info("published %s", mirror(version.path, recipe.remote_home, republish=republish))
+    if (named := newest_version(recipe)) != version.name:
+        log.warning(
+            "nothing new: this is version %s, older than %s, which LATEST names still; let it name the older "
+            "one with --republish",
+            version.name,
+            named,
+        )
     progress(1, 1)
     return version.path
+
+
+def newest_version(recipe: Recipe) -> str:
+    """The version that LATEST names where readers look; empty when there is none."""
+    return (newest(recipe.remote_home) if recipe.remote_home else latest(recipe.home)) or ""
 
 
 def _moment() -> datetime:
     """Now, or SOURCE_DATE_EPOCH (seconds) where it is set: then two builds are equal byte for byte."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
-
-
-def check_target(recipe: Recipe) -> None:
-    """Raise PublishError or RemoteError when nothing can be published; to be called before hours of work."""
-    check_writable(recipe.home)
-    if recipe.remote_home:
-        recipe.remote_home.check_writable()

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 
 log = logging.getLogger("palmforge")
 FORMAT = "PALMFORGE_LOG"  # environment variable: json = one JSON object a line
+RECIPE = "recipe"  # which a person who started one build knows, and a monitor of many does not
 _about: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("about", default=())
 
 
@@ -40,7 +41,8 @@ class _About(logging.Filter):
         if not hasattr(record, "about"):
             said, about = record.getMessage(), dict(_about.get())
             record.__dict__.update(said=said, about=about)
-            record.msg, record.args = said + "".join(f" {key}={value}" for key, value in about.items()), ()
+            told = (f" {key}={value}" for key, value in about.items() if key != RECIPE)
+            record.msg, record.args = said + "".join(told), ()
         return True
 
 

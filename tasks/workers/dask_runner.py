@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from tasks.workers.parallel import AHEAD
-from tasks.workers.workers import RunnerError, Workers
+from tasks.workers.parallel import AHEAD, RunnerError
+from tasks.workers.workers import Workers
 
 if TYPE_CHECKING:
     from distributed import Client

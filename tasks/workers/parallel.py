@@ -2,16 +2,24 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from typing import Generic, TypeVar
+
+from manifests.words import PalmforgeError
 
 T = TypeVar("T")
 R = TypeVar("R")
 AHEAD = 4  # items in flight for each worker: enough to keep it busy, few enough to stay in memory
+
+
+class RunnerError(PalmforgeError):
+    """The workers cannot do their work; the message says which ones and what to do."""
 
 
 def available_cores() -> int:
@@ -19,8 +27,9 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def die_with_parent() -> None:
-    """In a worker: end when the parent is gone; a pool's worker would otherwise never notice."""
+def begin(alive: Event) -> None:
+    """In a worker, before its first item: say that it lives, and end when the parent is gone."""
+    alive.set()
     parent = multiprocessing.parent_process()
     assert parent is not None  # only ever called in a worker
 
@@ -44,6 +53,9 @@ def in_order(
     An item whose process dies (a decoder's fault, the out-of-memory killer) gives `crashed(item)`; the items
     that died with it are done again, and so is one that ran out of memory. Any other exception of `function`
     is raised here. With one worker no process is started, unless the work must stay `apart` from this one.
+    When this is left early, by an error or Ctrl-C, the processes are ended at once.
+
+    Raises RunnerError when no process lives long enough to take an item.
     """
     if workers <= 1 and not apart:
         yield from map(function, items)
@@ -63,7 +75,8 @@ class _Pool(Generic[T, R]):
     def __init__(self, function: Callable[[T], R], workers: int, crashed: Callable[[T], R]) -> None:
         self.function, self.workers, self.crashed = function, workers, crashed
         self.pending: deque[tuple[T, Future[R] | None]] = deque()  # None: to be done alone
-        self.pool = _spawn(workers)
+        self.alive = multiprocessing.get_context("spawn").Event()  # some worker came as far as its first item
+        self.pool = self._spawn(workers)
         self.single: ProcessPoolExecutor | None = None  # for what is done alone
 
     def __enter__(self) -> "_Pool[T, R]":
@@ -71,14 +84,17 @@ class _Pool(Generic[T, R]):
 
     def __exit__(self, kind: object, *_: object) -> None:
         for pool in filter(None, (self.pool, self.single)):
-            pool.shutdown(wait=kind is None, cancel_futures=True)
+            if kind is not None:
+                _terminate(pool)
+            pool.shutdown(cancel_futures=True)
 
     def submit(self, item: T) -> None:
         try:
-            self.pending.append((item, self.pool.submit(self.function, item)))
+            future = self._send(self.pool, item)
         except BrokenProcessPool:
             self._restart()
-            self.pending.append((item, self.pool.submit(self.function, item)))
+            future = self._send(self.pool, item)
+        self.pending.append((item, future))
 
     def next(self) -> R:
         item, future = self.pending.popleft()
@@ -94,22 +110,43 @@ class _Pool(Generic[T, R]):
     def _restart(self) -> None:
         """A new pool; what had not come back may hold the culprit and is done alone."""
         self.pool.shutdown(cancel_futures=True)
-        self.pool = _spawn(self.workers)
+        if not self.alive.is_set():
+            raise RunnerError(
+                "the worker processes end before their first item: is there enough memory for one? A script "
+                'of your own must be a file, and must call palmforge below `if __name__ == "__main__":`, '
+                "because every worker imports it again"
+            )
+        self.pool = self._spawn(self.workers)
         self.pending = deque((item, future if _came_back(future) else None) for item, future in self.pending)
 
     def _alone(self, item: T) -> R:
-        self.single = self.single or _spawn(1)
+        self.single = self.single or self._spawn(1)
         try:
-            return self.single.submit(self.function, item).result()
+            return self._send(self.single, item).result()
         except (BrokenProcessPool, MemoryError):
             self.single.shutdown()
             self.single = None
             return self.crashed(item)
+
+    def _spawn(self, workers: int) -> ProcessPoolExecutor:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            os._exit(1)  # a worker that imports a script without a guard: the parent says what is wrong
+        return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin, (self.alive,))
+
+    def _send(self, pool: ProcessPoolExecutor, item: T) -> Future[R]:
+        """Submit an item; workers that are started for it leave Ctrl-C to this process."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return pool.submit(self.function, item)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _came_back(future: "Future[R] | None") -> bool:
     return future is not None and future.done() and not isinstance(future.exception(), BrokenProcessPool)
 
 
-def _spawn(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), die_with_parent)
+def _terminate(pool: ProcessPoolExecutor) -> None:
+    """End a pool's processes in the middle of their items; what they write appears whole or not at all."""
+    for process in list((pool._processes or {}).values()):
+        process.terminate()

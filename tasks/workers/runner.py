@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from tasks.work.stage import code_digest
-from tasks.workers.parallel import in_order
+from tasks.workers.parallel import RunnerError, in_order
 from tasks.workers.threads import one_thread_a_process
-from tasks.workers.workers import RunnerError, Workers
+from tasks.workers.workers import Workers
 
 __all__ = ["RunnerError", "Workers", "run"]
 

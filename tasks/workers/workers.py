@@ -4,12 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from manifests.recipe import Recipe
-from manifests.words import PalmforgeError
 from tasks.workers.parallel import available_cores
-
-
-class RunnerError(PalmforgeError):
-    """The workers cannot do their work; the message says which ones and what to do."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from tasks import stages
 from tasks.versions.nightly import tonight
 from tasks.versions.unchanged import published
 from tests.helpers.fake_shards import make_shards, publish_shards
-from tests.helpers.one_night import without_prefect
 
 
 def quiet(done, total):
@@ -28,9 +27,7 @@ def build(recipe, night="2026-11-23"):
     plan = tonight(recipe, night)
     if published(plan):
         return None
-    with pytest.MonkeyPatch.context() as patch:
-        without_prefect(patch.setattr)
-        return _build(plan, None)
+    return _build(plan, None)
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from flows.build_dataset import build_dataset
+from flows.deployed import build_dataset, train_generator
 from flows.parameters import Changes, assignments
-from flows.train_generator import train_generator
 from manifests.recipe import leaves, parse
 
 SOME = {

@@ -1,4 +1,4 @@
-"""Nights without a Prefect server, each a process of its own: the flow's body, with faults where asked for.
+"""Nights without a Prefect server, each a process of its own: builds, with faults where asked for.
 
 The parent imports once and forks for every night, because importing takes seconds and there are many faults.
 """
@@ -17,21 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 EPOCH = "1795399200"  # of every night: the same moment, so that versions are equal byte for byte
 
 
-def without_prefect(replace=setattr):
-    """Let the flow's body call its steps as plain functions and announce nothing."""
-    import flows.build_dataset
-    import flows.server.announce
-    import flows.steps
-
-    for name in [n for n in dir(flows.steps) if hasattr(getattr(flows.steps, n), "fn")]:
-        replace(flows.steps, name, getattr(flows.steps, name).fn)
-    for name in ("announce", "show_version"):
-        replace(flows.server.announce, name, lambda *_: None)
-
-
 def main():
     """Reads orders, one JSON a line: start a night, or wait for one."""
-    without_prefect()
+    import flows.build_dataset
+    import flows.steps  # noqa: F401  (what the nights need is imported once)
+
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -57,7 +47,7 @@ def _night(order):
         _install(**order["fault"])
     code = 0
     try:
-        print("version", build_dataset.fn(order["recipe"], order["overrides"]), flush=True)
+        print("version", build_dataset(order["recipe"], order["overrides"]), flush=True)
     except Exception as error:
         if not isinstance(error, PalmforgeError):
             import traceback

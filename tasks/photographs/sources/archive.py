@@ -315,12 +315,17 @@ class ArchiveSource(FilesSource):
         """The members; a remote archive is copied into `scratch` first."""
         if is_remote(source.path):
             return Listing(members(remote_archive(source.path, scratch), scratch))
+        self.look(source)
+        return Listing(members(Path(source.path).expanduser(), scratch))
+
+    def look(self, source: SourceSpec) -> None:
+        """A file must be there."""
         path = Path(source.path).expanduser()
+        if is_remote(source.path) or path.is_file():
+            return
         if path.is_dir():
             raise SourceError("not_an_archive", f"{path} is a folder; set source.kind to folder")
-        if not path.is_file():
-            raise SourceError("source_missing", f"no archive at {path}; check source.path in the recipe")
-        return Listing(members(path, scratch))
+        raise SourceError("source_missing", f"no archive at {path}; check source.path in the recipe")
 
 
 ARCHIVE = ArchiveSource()

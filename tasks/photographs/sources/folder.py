@@ -37,6 +37,11 @@ class FolderSource(FilesSource):
     name = "folder"
     summary = "a folder, local or an address"
 
+    def look(self, source: SourceSpec) -> None:
+        """A folder must be there."""
+        if not is_remote(source.path):
+            _existing(Path(source.path).expanduser())
+
     def files(self, source: SourceSpec, scratch: Path) -> Listing:
         """The folder's files; remote ones are copied into `scratch` when their turn comes."""
         if is_remote(source.path):
@@ -51,12 +56,16 @@ def local_listing(path: str) -> list[Any]:
     return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
 
 
-def walk(root: Path) -> Listing:
-    """Every file below `root`. Raises SourceError when it is no folder."""
+def _existing(root: Path) -> None:
     if root.is_file():
         raise SourceError("not_a_folder", f"{root} is a file; set source.kind to archive")
     if not root.is_dir():
         raise SourceError("source_missing", f"no folder at {root}; check source.path in the recipe")
+
+
+def walk(root: Path) -> Listing:
+    """Every file below `root`. Raises SourceError when it is no folder."""
+    _existing(root)
     return Listing(_walk(root), sum(1 for _ in _walk(root)))
 
 

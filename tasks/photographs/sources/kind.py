@@ -68,6 +68,9 @@ class SourceKind(Part, ABC):
         told = recipe.source.model_dump(exclude={"identities", "captures"})
         return SourceSpec(**told, own=getattr(recipe, self.own_section) if self.own_section else None)
 
+    def look(self, source: SourceSpec) -> None:
+        """Raise SourceError when the photographs are plainly not there; makes no request, reads no file."""
+
     @abstractmethod
     def files(self, source: SourceSpec, scratch: Path) -> Listing:
         """The files in stable order; `scratch` takes what must be unpacked, a file at a time.

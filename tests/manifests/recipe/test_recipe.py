@@ -105,13 +105,13 @@ def test_training_needs_photographs() -> None:
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"nowhere\.toml: no such recipe"):
         load(tmp_path / "nowhere.toml")
-    with pytest.raises(RecipeError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="is a folder, not a recipe"):
         load(tmp_path)
     (tmp_path / "broken.toml").write_text("name = \n")
     with pytest.raises(RecipeError, match=r"broken\.toml: not valid TOML.*line 1"):
         load(tmp_path / "broken.toml")
     (tmp_path / "latin.toml").write_bytes(b'name = "\xff"\n')
-    with pytest.raises(RecipeError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="is a folder, not a recipe"):
         load(tmp_path / "latin.toml")
 
 

@@ -14,7 +14,8 @@ import pytest
 from manifests.recipe import load, parse
 from tasks import stages
 from tasks.draw.plan import generation_digest
-from tasks.workers.runner import RunnerError, Workers, run
+from tasks.workers.parallel import RunnerError
+from tasks.workers.runner import Workers, run
 
 BOTH = pytest.mark.parametrize("runner", ["local", "dask"])
 

@@ -1,0 +1,40 @@
+"""Steps are plain calls, and task runs inside a Prefect flow run, without importing Prefect to find out."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def tracked() -> bool:
+    """True inside a Prefect flow run; told without importing Prefect."""
+    context = sys.modules.get("prefect.context")
+    return context is not None and context.FlowRunContext.get() is not None
+
+
+def step(function: Callable[P, R]) -> Callable[P, R]:
+    """A step of a story: a task run inside a flow run, a plain call otherwise."""
+
+    @wraps(function)
+    def call(*given: P.args, **options: P.kwargs) -> R:
+        if not tracked():
+            return function(*given, **options)
+        from flows.server.lift import as_task
+
+        return as_task(function, *given, **options)
+
+    return call
+
+
+def scheduled() -> datetime:
+    """The moment (UTC) for which this run was scheduled: one that starts late belongs to the same night."""
+    moment: Any = None
+    if tracked():
+        from prefect.runtime import flow_run
+
+        moment = flow_run.scheduled_start_time
+    return (moment or datetime.now(UTC)).astimezone(UTC)
