@@ -15,8 +15,9 @@ from manifests.registry import Part, PluginError, Registry
 REGISTRIES = {
     "engine": "tasks.engines.registry:ENGINES",
     "source": "tasks.photographs.sources.registry:SOURCES",
+    "gate": "tasks.judge.gates.registry:GATES",
 }
-NAMED = {"engine": ("engine", "name"), "source": ("source", "kind")}
+NAMED = {"engine": ("engine", "name"), "source": ("source", "kind"), "gate": ("gates", "use")}
 
 
 def registry(kind: str) -> Registry[Any]:

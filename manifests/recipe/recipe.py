@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self, get_origin
+from typing import Any, NamedTuple, Self, get_args, get_origin
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator, model_validator
@@ -168,7 +168,9 @@ def leaves(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[Leaf]:
 
 def _description(field: FieldInfo) -> str:
     """What the option means; one that names a part says which there are of ours."""
-    ours = [n for m in field.metadata if isinstance(m, PartName) for n in registry(m.kind).ours]
+    of_items = [m for part in get_args(field.annotation) for m in getattr(part, "__metadata__", ())]
+    marks = [m for m in (*field.metadata, *of_items) if isinstance(m, PartName)]
+    ours = [name for mark in marks for name in registry(mark.kind).ours]
     return f"{field.description}: {', '.join(ours)}" if ours else field.description or ""
 
 

@@ -8,7 +8,6 @@ from manifests.files.remote import without_keys
 from manifests.recipe.parts import PartName, registry
 from manifests.words import Hand, View
 
-Gate = Literal["quality", "hand", "identity", "twins", "leakage", "duplicates"]
 ENGINE_EXECUTION = ("runner", "workers", "dask_address")  # who draws: changes no picture
 KAGGLE_HANDLE = r"^$|^[\w-]+/[\w-]+/versions/[1-9]\d*$"
 
@@ -57,7 +56,7 @@ def _is_number(value: object) -> bool:
 
 Views = Annotated[tuple[View, ...], Field(min_length=1), AfterValidator(_unique)]
 Hands = Annotated[tuple[Hand, ...], Field(min_length=1), AfterValidator(_unique)]
-GateNames = Annotated[tuple[Gate, ...], AfterValidator(_unique)]
+GateNames = Annotated[tuple[Annotated[str, PartName("gate")], ...], AfterValidator(_unique)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Controls = Annotated[dict[str, Any], AfterValidator(_controls)]
 
@@ -272,8 +271,7 @@ class Gates(Section):
     """What a picture and an identity must pass to be published. A threshold of 0 is the calibrated one."""
 
     use: GateNames = Field(
-        default=("quality", "hand", "identity", "twins", "leakage", "duplicates"),
-        description="gates that judge: quality, hand, identity, twins, leakage, duplicates; [] = none",
+        default_factory=lambda: tuple(registry("gate").ours), description="gates that judge, [] = none"
     )
     quality: Share = Field(
         default=0.0, description="least quality of a picture, 0 to 1; 0 = only what no clean picture has"

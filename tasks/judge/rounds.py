@@ -22,7 +22,7 @@ from tasks.engines.registry import engine_of
 from tasks.judge.candidate import Verdict
 from tasks.judge.decide import Decided, Rules, decide
 from tasks.judge.gate import Found, Gate, MissingError
-from tasks.judge.gates.registry import gates_of, measuring
+from tasks.judge.gates.registry import GATES, gates_of, measuring
 from tasks.judge.rejects import write_rejects
 from tasks.judge.score import Judge, make_judge, score_shard
 from tasks.judge.scored import Scored, candidates, parts, places
@@ -172,6 +172,7 @@ class _Court:
         return {
             "gates": {name: self.skipped.get(name, "judged") for name in self.recipe.gates.use},
             "thresholds": told,
+            "rejects": {name: GATES.get(name).summary for name in self.recipe.gates.use},
             "note": self.thresholds.note,
             **{key: value for f in self.found.values() for key, value in f.facts.items()},
             "images": sum(len(v.faults) for v in decided.verdicts),

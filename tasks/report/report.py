@@ -138,11 +138,12 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
     )
 
 
-def _gates(judged: Done | None) -> list[tuple[str, str, object]]:
-    """Each gate of the recipe, whether it could judge, and its threshold where that is one number."""
+def _gates(judged: Done | None) -> list[tuple[str, str, object, str]]:
+    """Each gate of the recipe, whether it could judge, its threshold if one number, and what it rejects."""
     facts = judged.facts if judged else {}
-    limits = facts.get("thresholds", {})
-    return [(name, state, limits.get(name)) for name, state in facts.get("gates", {}).items()]
+    limits, rejects = facts.get("thresholds", {}), facts.get("rejects", {})
+    states = facts.get("gates", {}).items()
+    return [(name, state, limits.get(name), rejects.get(name, "")) for name, state in states]
 
 
 def _nearest(material: _Material, photographs: bool) -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ class HandGate(Gate):
     """Reads the hand again and compares its landmarks with those that were asked for."""
 
     name = "hand"
-    summary = "(view hand) the landmark network does not read the hand where it was asked for"
+    summary = "no hand where one was asked for, as the landmark network reads it (view hand)"
     reasons: ClassVar[Mapping[str, str]] = {
         "hand_not_found": "no hand is found in it",
         "hand_misplaced": "the hand's landmarks are farther away than those of clean pictures",
