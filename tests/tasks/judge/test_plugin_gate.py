@@ -47,42 +47,52 @@ class Odd(Gate):
 BUILD = """
 import json, sys
 from pathlib import Path
-from manifests.words import PalmforgeError
-from tests.helpers.small import build
-if __name__ == "__main__":
+
+def said(sections):
+    from manifests.words import PalmforgeError
+    from tests.helpers.small import build
     try:
-        print(json.dumps(str(build(Path(sys.argv[1]), **json.loads(sys.argv[2])).path)))
+        return str(build(Path(sys.argv[1]), **sections).path)
     except PalmforgeError as error:
-        print(json.dumps([type(error).__name__, str(error)]))
+        return [type(error).__name__, str(error)]
+
+if __name__ == "__main__":
+    print(json.dumps([said(sections) for sections in json.loads(sys.argv[2])]))
 """
+CASES = {  # the last ones need no drawing, and the second finds what the first drew
+    "built": {"gates": {"use": ["odd", "duplicates"]}, "odd": {"first": 1}},
+    "stopped": {"name": "strict", "gates": {"use": ["odd", "duplicates"]}, "odd": {"first": 1, "most": 0.1}},
+    "unknown": {"name": "no", "gates": {"use": ["od"]}},
+    "mistyped": {"name": "no", "gates": {"use": ["odd"]}, "odd": {"last": 1}},
+}
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory):
-    """The folder of an installed package with the gate, and a script that builds a dataset."""
-    folder = tmp_path_factory.mktemp("plugin")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("plugin")
+
+
+@pytest.fixture(scope="module")
+def said(folder):
+    """What a fresh process says of each case: the version's folder, or the error's class and words."""
     (folder / "odd_gate.py").write_text(GATE)
     (folder / "build_it.py").write_text(BUILD)
     described = folder / "odd_gate-1.0.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-gate\nVersion: 1.0\n")
     (described / "entry_points.txt").write_text("[palmforge.gates]\nodd = odd_gate:Odd\n")
-    return folder
-
-
-def build(plugin, folder, **sections):
-    """What a fresh process says: the version's folder, or the error's class and words."""
-    path = os.pathsep.join([str(plugin), str(ROOT)])
     done = subprocess.run(
-        [sys.executable, str(plugin / "build_it.py"), str(folder), json.dumps(sections)],
-        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+        [sys.executable, str(folder / "build_it.py"), str(folder), json.dumps([*CASES.values()])],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return dict(zip(CASES, json.loads(done.stdout.splitlines()[-1]), strict=True))
 
 
-def test_it_rejects_is_replaced_and_is_named_in_rejects_and_report(plugin, tmp_path):
-    version = Path(build(plugin, tmp_path, gates={"use": ["odd", "duplicates"]}, odd={"first": 1}))
+def test_it_rejects_is_replaced_and_is_named_in_rejects_and_report(said):
+    assert isinstance(said["built"], str), said["built"]
+    version = Path(said["built"])
     rejects = pq.read_table(version / "rejects.parquet").to_pylist()
     assert {(r["gate"], r["reason"], r["capture"], r["score"], r["threshold"]) for r in rejects} == {
         ("odd", "too_early", 0, 0.0, 1.0)
@@ -94,19 +104,19 @@ def test_it_rejects_is_replaced_and_is_named_in_rejects_and_report(plugin, tmp_p
     assert "[odd]\nfirst = 1" in (version / "recipe.toml").read_text(encoding="utf-8")
 
 
-def test_its_limit_stops_a_release(plugin, tmp_path):
-    error, said = build(plugin, tmp_path, gates={"use": ["odd"]}, odd={"first": 1, "most": 0.1})
-    assert error == "ReleaseError" and "share of pictures drawn too early: 0.3333, allowed 0.1" in said
-    assert "Lower odd.first" in said and not (tmp_path / "out" / "small" / "LATEST").exists()
+def test_its_limit_stops_a_release(said, folder):
+    error, words = said["stopped"]
+    assert error == "ReleaseError" and "share of pictures drawn too early: 0.3333, allowed 0.1" in words
+    assert "Lower odd.first" in words and not (folder / "out" / "strict" / "LATEST").exists()
 
 
 @pytest.mark.parametrize(
-    ("sections", "wanted"),
+    ("case", "wanted"),
     [
-        ({"gates": {"use": ["od"]}}, "no gate is called 'od'; did you mean odd? there are quality, hand, "),
-        ({"gates": {"use": ["odd"]}, "odd": {"last": 1}}, "odd.last: unknown key"),
+        ("unknown", "no gate is called 'od'; did you mean odd? there are quality, hand, "),
+        ("mistyped", "odd.last: unknown key"),
     ],
 )
-def test_a_mistake_is_named_before_anything_is_drawn(plugin, tmp_path, sections, wanted):
-    error, said = build(plugin, tmp_path, **sections)
-    assert error == "RecipeError" and wanted in said and not (tmp_path / "work").exists()
+def test_a_mistake_is_named_before_anything_is_drawn(said, case, wanted):
+    error, words = said[case]
+    assert error == "RecipeError" and wanted in words
