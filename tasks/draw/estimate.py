@@ -71,9 +71,9 @@ def estimate(recipe: Recipe) -> Estimate:
     kind = engine_of(recipe)
     with TemporaryDirectory() as folder:
         # The cost of a network does not depend on what it learned: another stands in for one to train.
-        told = kind.untrained(recipe, Path(folder))
-        engine = kind.load(told.recipe, told.checkpoint)
-    return _probe(recipe, engine, told.seconds)
+        untrained = kind.untrained(recipe, Path(folder))
+        engine = kind.load(untrained.recipe, untrained.checkpoint)
+    return _probe(recipe, engine, untrained.seconds)
 
 
 def _probe(recipe: Recipe, engine: Drawer, extra: float) -> Estimate:

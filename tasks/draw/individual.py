@@ -114,9 +114,9 @@ def _draw(one: Individual, checkpoint: Path | None, captures: range) -> Rows:
     engine = _engine(one.recipe.model_dump_json(), checkpoint)
     (view,) = one.recipe.dataset.views
     kind, at = engine_of(one.recipe), (one.identity.seed, one.planned.subject, one.planned.hand)
-    told = [kind.capture(*at, index, one.recipe.capture) for index in captures]
-    drawn = engine.draw(one.identity, told, view, one.recipe.dataset.size)
-    parts = zip(captures, told, drawn, strict=True)
+    shots = [kind.capture(*at, index, one.recipe.capture) for index in captures]
+    drawn = engine.draw(one.identity, shots, view, one.recipe.dataset.size)
+    parts = zip(captures, shots, drawn, strict=True)
     return [
         row_of(one.recipe, engine, Sample(one.planned, one.identity, index, capture, view, drawing))
         for index, capture, drawing in parts

@@ -111,9 +111,9 @@ def recorded(row: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Ide
     if not engine.parametric:
         return engine.identity(*at, {}), engine.capture(row["capture_seed"], *at[1:], row["capture"], {})
     identity = engine.identity_from(parameters)
-    told = {name: row[f"capture_{name}"] for name in engine.capture_controls}
+    controls = {name: row[f"capture_{name}"] for name in engine.capture_controls}
     return identity, engine.capture_from(
-        row["capture_seed"], identity.subject, identity.hand, row["capture"], told
+        row["capture_seed"], identity.subject, identity.hand, row["capture"], controls
     )
 
 
@@ -138,8 +138,8 @@ def _folders(dataset: Version, weights: Sequence[Path]) -> tuple[Path, ...]:
 @lru_cache(maxsize=4)
 def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Drawer":
     """The engine with the recorded options and weights, loaded once."""
-    told = json.loads(settings)
-    own = ENGINES.get(name).recipe_of(told)
+    recorded = json.loads(settings)
+    own = ENGINES.get(name).recipe_of(recorded)
     recipe = parse({"name": "again", "train": {"checkpoint": "recorded"}, **own})
     for folder in folders if checkpoint else (None,):
         try:
