@@ -1,6 +1,5 @@
 """Marks flow runs of this machine as Crashed whose process is gone though the server thinks they run."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Crashed
 
+from manifests.files.locks import hold
 from tasks.work.logs import log
 
 MESSAGE = (
@@ -36,7 +36,7 @@ def alive(run_id: str | None) -> Iterator[None]:
         yield
         return
     with held as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hold(handle)
         try:
             yield
         finally:
@@ -70,7 +70,7 @@ def _folder() -> Path:
 def _is_locked(file: Path) -> bool:
     try:
         with file.open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            hold(handle, shared=True)
     except BlockingIOError:
         return True
     except FileNotFoundError:

@@ -1,6 +1,7 @@
 """Where the files of a dataset version lie, and how a file or a folder appears whole or not at all."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -30,6 +31,25 @@ DELETING = ".deleting-"  # prefix of what is being deleted: renamed first, so th
 VIEW = "view.json"  # makes a folder a view: names the version whose data files hold the images
 LOCK = ".lock"  # held while one process publishes
 
+NO_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # mounts that cannot flush this
+ADVICE = {  # what to do about an error while writing
+    errno.ENOSPC: "Free some space or choose another `out`",
+    errno.EDQUOT: "Your quota is used up: free some space or choose another `out`",
+    errno.EACCES: "Make it writable for this user or choose another `out`",
+    errno.EPERM: "Make it writable for this user or choose another `out`",
+    errno.EROFS: "The disk is mounted read-only: choose another `out`",
+    errno.EIO: "The disk or the mount fails: look into the system's log or choose another `out`",
+    errno.ENOTDIR: "A file stands where a folder is needed: move it away or choose another `out`",
+    errno.EEXIST: "A file stands where a folder is needed: move it away or choose another `out`",
+    errno.EISDIR: "A folder stands where a file is needed: move it away or choose another `out`",
+    errno.ELOOP: "A link leads in a circle: remove it or choose another `out`",
+    errno.ENAMETOOLONG: "The name is too long: choose a shorter `out`",
+    errno.EFBIG: "The file system or a limit allows no file so large: raise it or choose another `out`",
+    errno.EMFILE: "Too many files are open: raise the limit (ulimit -n)",
+    errno.ESTALE: "The mount has changed under us: mount it again",
+}
+OTHER_ADVICE = "Check that it can be written or choose another `out`"
+
 SPLITS = ("train", "validation", "test")
 SHARD_NAME = re.compile(r"^data/(train|validation|test)-(\d{5})-of-(\d{5})\.parquet$")
 
@@ -51,20 +71,32 @@ def file_sha256(path: Path) -> str:
 
 def fsync_directory(path: Path) -> None:
     """Make the names in a folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _fsync_path(path)
 
 
 def fsync_file(path: Path) -> None:
     """Make the bytes of a file survive a power cut."""
+    _fsync_path(path)
+
+
+def _fsync_path(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def fsync(descriptor: int) -> None:
+    """Flush to the disk, where the file system can: network and FUSE mounts answer that they cannot.
+
+    Raises OSError when flushing fails, EIO above all: then the bytes may be lost.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
 
 
 def fsync_tree(root: Path) -> None:
@@ -87,7 +119,7 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise PublishError(
             f"cannot write {error.filename or path}: {reason}. "
-            "Free some space, make it writable or choose another `out`, then run the same command again."
+            f"{ADVICE.get(error.errno or 0, OTHER_ADVICE)}, then run the same command again."
         ) from error
 
 
@@ -115,7 +147,7 @@ def atomic_write(path: Path, data: bytes) -> None:
             with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                fsync(file.fileno())
             temporary.replace(path)
             fsync_directory(path.parent)
         except OSError:
@@ -146,5 +178,27 @@ def atomic_directory(target: Path, building: Path) -> Iterator[Path]:
 
 
 def swap_pointer(path: Path, name: str) -> None:
-    """Let the pointer file `path` (LATEST) name the version `name`."""
+    """Let the pointer file `path` (LATEST) name the version `name`, and the README beside it its files.
+
+    The README is what Hugging Face `datasets` reads of the folder: without it, every version at once. It is
+    written first, so that whoever finds the new LATEST finds it too; versions stay as they are.
+    """
+    atomic_write(path.with_name(CARD), home_card(path.parent.name, path.parent / name).encode())
     atomic_write(path, f"{name}\n".encode())
+
+
+def home_card(dataset: str, version: Path) -> str:
+    """README.md of a dataset's folder: its newest version for `load_dataset`, and how to have another."""
+    name = version.name
+    lines = ["---", "configs:", "- config_name: default", "  default: true", "  data_files:"]
+    for split in SPLITS:
+        if any((version / DATA).glob(f"{split}-*.parquet")):
+            lines += [f"  - split: {split}", f'    path: "{name}/{DATA}/{split}-*.parquet"']
+    if (version / PAIRS).is_file():
+        lines += ["- config_name: pairs", f'  data_files: "{name}/{PAIRS}"']
+    lines += ["---", f"# {dataset}", "", f"The newest version is [{name}]({name}/{CARD}), as {LATEST} says."]
+    lines += [
+        "`datasets.load_dataset` of this folder reads it; name the folder of another one.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -8,7 +8,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union, cast
 
 from manifests.words import PalmforgeError
@@ -90,15 +90,28 @@ def parquet_source(path: Location | str) -> Any:
 def files_below(folder: Location) -> dict[str, int]:
     """Every file below a local or remote folder by its name from there, with its size in bytes.
 
-    What is no plain file (a link, a pipe) has size -1.
+    Links are followed, to folders too. What is no file (a pipe, a link that leads nowhere) has size -1.
     """
     if isinstance(folder, RemotePath):
         return {name: int(info["size"]) for name, info in folder.files().items()}
-    found = (p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
-    return {
-        p.relative_to(folder).as_posix(): p.stat().st_size if p.is_file() and not p.is_symlink() else -1
-        for p in found
-    }
+    found, seen = dict[str, int](), set[str]()
+    for above, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(above)
+        if real in seen:  # a link to a folder above would never end
+            folders.clear()
+            continue
+        seen.add(real)
+        for name in names:
+            path = Path(above, name)
+            found[path.relative_to(folder).as_posix()] = _size(path)
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else -1
+    except OSError:  # a link to itself, a mount that is gone
+        return -1
 
 
 @dataclass(frozen=True)
@@ -185,7 +198,8 @@ class RemotePath:
 
         def find(files: AbstractFileSystem, path: str) -> dict[str, dict[str, Any]]:
             found = files.find(path, detail=True)
-            return {str(PurePosixPath(name).relative_to(path)): info for name, info in found.items()}
+            below = {name.removeprefix(path).removeprefix("/"): info for name, info in found.items()}
+            return {name: info for name, info in below.items() if name and not _is_marker(name, info)}
 
         return self._do(find)
 
@@ -201,6 +215,11 @@ class RemotePath:
                 reraise=True,
             )
             return again(action, files, path)
+
+
+def _is_marker(name: str, info: dict[str, Any]) -> bool:
+    """True for the empty object `folder/` with which the consoles of stores show a folder."""
+    return not info.get("size") and (name.endswith("/") or str(info.get("Key", "")).endswith("/"))
 
 
 def _transient(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from manifests.files.layout import CHECKSUMS, LATEST, file_sha256
+from manifests.files.layout import CARD, CHECKSUMS, LATEST, file_sha256, home_card
 from manifests.files.remote import RemoteError, RemotePath, files_below
 from manifests.publish.publish import is_newer
 
@@ -42,6 +42,7 @@ def mirror(version: Path, home: RemotePath, *, republish: bool = False) -> Remot
         log.info("put %d files of %s", len(sums) + 1, target)
     named = newest(home)
     if named != version.name and (republish or not is_newer(home, named, version.name)):
+        (home / CARD).write_bytes(home_card(home.name, version).encode())
         (home / LATEST).write_bytes(f"{version.name}\n".encode())
     return target
 

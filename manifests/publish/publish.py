@@ -1,7 +1,6 @@
 """Publishes a version: built aside, made durable, renamed into place, and named by LATEST last."""
 
 import contextlib
-import fcntl
 import json
 import re
 import shutil
@@ -30,6 +29,7 @@ from manifests.files.layout import (
     file_sha256,
     swap_pointer,
 )
+from manifests.files.locks import hold
 from manifests.files.remote import Location, parquet_source
 from manifests.publish.card import CardFacts, render_card
 from manifests.publish.croissant import describe
@@ -141,7 +141,7 @@ def publishing(home: Path) -> Iterator[None]:
         file = (home / LOCK).open("w")
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hold(file)
         except BlockingIOError:
             raise PublishError(
                 f"{home}: another process is publishing here; run again when it is done"

@@ -13,6 +13,13 @@ from manifests.tools.findings import Findings
 from manifests.tools.verify_rows import check_rows
 from manifests.words import PalmforgeError
 
+KEEPERS = (
+    ".cache/",
+    ".git/",
+    ".gitattributes",
+    ".gitignore",
+    ".dvc",
+)  # what carries a copy leaves these in it
 CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
 
 
@@ -45,8 +52,12 @@ def _check_files(root: Location, findings: Findings) -> None:
     listed = _listed(root, findings)
     present = files_below(root)
     for name, size in sorted(present.items()):
-        if size < 0:
-            findings.add(f"{name}: not a plain file, which a published version never holds")
+        if name.startswith(KEEPERS) and name not in listed:
+            continue
+        if size < 0 or (name not in {*listed, CHECKSUMS} and _link(root, name)):
+            leads = _link(root, name)
+            told = f"; it is a link to {leads}" if leads else ""
+            findings.add(f"{name}: not a plain file, which a published version never holds{told}")
         elif name in listed:
             findings.files += 1
             findings.bytes += size
@@ -57,6 +68,12 @@ def _check_files(root: Location, findings: Findings) -> None:
             findings.add(f"{name}: a foreign file, not in {CHECKSUMS}")
     for name in sorted({*listed, MANIFEST, IDENTITIES, RECIPE, CARD} - set(present)):
         findings.add(f"{name}: missing, {CHECKSUMS} or the layout names it")
+
+
+def _link(root: Location, name: str) -> Path | None:
+    """Where the file leads when it is a link: DVC, git-annex or a hub's cache may lack its bytes."""
+    file = root / name
+    return file.readlink() if isinstance(file, Path) and file.is_symlink() else None
 
 
 def _listed(root: Location, findings: Findings) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Tells from the files alone what is done, running, cut off or rejected, and which version is the newest."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files.layout import LATEST, MANIFEST
+from manifests.files.locks import hold
 from manifests.recipe import Recipe
 from tasks.versions.unchanged import PUBLISHED
 from tasks.work.stage import OWNER, Stage
@@ -87,10 +87,10 @@ def _is_held(file: Path) -> bool:
     if locks.exists():
         found = file.stat()
         name = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-        return any("FLOCK" in line and name in line.split() for line in locks.read_text().splitlines())
+        return any(name in line.split() for line in locks.read_text().splitlines())
     with file.open() as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            hold(handle, shared=True)
         except BlockingIOError:
             return True
     return False

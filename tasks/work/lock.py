@@ -1,12 +1,12 @@
 """One run at a time for one dataset: a lock that dies with its process, so none can be stale."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.files.layout import explain_write_errors
+from manifests.files.locks import hold
 from manifests.words import PalmforgeError
 
 
@@ -19,14 +19,14 @@ def lock(path: Path) -> Iterator[None]:
     """Hold `path` for the length of the block. Raises LockedError when another process holds it,
     PublishError when it cannot be written.
 
-    The kernel drops the lock with its process (flock), so a kill -9 leaves nothing to clean up.
+    The kernel drops the lock with its process, so a kill -9 leaves nothing to clean up.
     """
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+")
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hold(handle)
         except BlockingIOError:
             handle.seek(0)
             holder = handle.read().strip() or "unknown"

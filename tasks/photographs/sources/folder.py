@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from manifests.files.remote import is_remote
@@ -53,7 +54,15 @@ def local_listing(path: str) -> list[Any]:
     """Name, size and time of a file, or of each file below a folder."""
     root = Path(path).expanduser()
     files = sorted(root.rglob("*")) if root.is_dir() else [root]
-    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return [told for file in files if (told := _told(file))]
+
+
+def _told(file: Path) -> tuple[str, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:  # a link to itself, one unreadable entry: ingest gives it a row with its reason
+        return None
+    return (str(file), status.st_size, status.st_mtime_ns) if S_ISREG(status.st_mode) else None
 
 
 def _existing(root: Path) -> None:
@@ -74,10 +83,10 @@ def _walk(root: Path) -> Iterator[Found]:
     waiting: list[tuple[Path | os.DirEntry[str], frozenset[tuple[int, int]]]] = [(root, frozenset())]
     while waiting:
         item, above = waiting.pop()
-        if isinstance(item, os.DirEntry) and not item.is_dir():
-            yield _file(_relative(root, Path(item)), item)
-            continue
         try:
+            if isinstance(item, os.DirEntry) and not item.is_dir():
+                yield _file(_relative(root, Path(item)), item)
+                continue
             status = Path(item).stat()
             here = (status.st_dev, status.st_ino)
             if here in above:  # a link back to a folder above would never end
@@ -85,7 +94,8 @@ def _walk(root: Path) -> Iterator[Found]:
             with os.scandir(item) as listing:
                 entries = sorted(listing, key=lambda entry: os.fsencode(entry.name), reverse=True)
         except OSError as error:
-            yield Found(_relative(root, Path(item)), reason="unreadable", detail=f"folder: {error.strerror}")
+            detail = f"{error.strerror}; mend or remove it"
+            yield Found(_relative(root, Path(item)), reason="unreadable", detail=detail)
             continue
         below = above | {here}
         waiting += [(entry, below) for entry in entries if not is_hidden(entry.name)]

@@ -157,7 +157,7 @@ def test_old_versions_go_from_the_store_and_a_deletion_cut_off_is_ended(tmp_path
     left = set(HOME.files())
     assert "v3/SHA256SUMS" not in left and "v3/.deleting" in left
     retain_remote(HOME, 2)
-    assert {n.split("/")[0] for n in HOME.files()} == {"v5", "v6", "notes", "view", "LATEST"}
+    assert {n.split("/")[0] for n in HOME.files()} == {"v5", "v6", "notes", "view", "LATEST", "README.md"}
     assert verify(str(HOME)).ok and verify(str(HOME / "v5")).ok and retain_remote(HOME, 2) == []
 
 

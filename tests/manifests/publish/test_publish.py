@@ -105,7 +105,7 @@ def test_stale_buildings_are_cleaned(tmp_path):
     stale.mkdir(parents=True)
     (stale / "half.parquet").write_bytes(b"x")
     version = publish_shards(make_shards(tmp_path / "s", subjects=2), tmp_path / "out")
-    assert names(tmp_path / "out" / "palms") == {version.name, "LATEST"}
+    assert names(tmp_path / "out" / "palms") == {version.name, "LATEST", "README.md"}
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path, small_disk):
     large = make_shards(tmp_path / "b", subjects=20, captures=4, size=64)
     with pytest.raises(PublishError, match=rf"cannot write {small_disk}.*No space left.*Free some space"):
         publish_shards(large, small_disk)
-    assert names(small_disk / "palms") == {first.name, "LATEST"}
+    assert names(small_disk / "palms") == {first.name, "LATEST", "README.md"}
     assert latest(small_disk / "palms") == first.name
     assert verify(small_disk / "palms").ok
 
@@ -204,7 +204,7 @@ def test_two_at_once_and_a_kill_in_the_middle(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     version = publish_shards(shards, tmp_path / "out")
-    assert names(home) == {version.name, "LATEST"} and verify(home).ok
+    assert names(home) == {version.name, "LATEST", "README.md"} and verify(home).ok
 
 
 def test_a_reader_never_sees_half_a_version(tmp_path):

@@ -132,6 +132,61 @@ def test_hugging_face_datasets(version, tmp_path):
     assert ".venv-hf" in found["file"]
 
 
+NEWEST = """
+import json, sys
+import datasets
+home = sys.argv[1]
+splits = datasets.load_dataset(home)
+rows = [(row["sample_id"], row["dataset_version"]) for split in splits.values() for row in split]
+print(json.dumps({"rows": rows, "pairs": len(datasets.load_dataset(home, "pairs", split="train"))}))
+"""
+
+
+def two_versions(folder):
+    """A dataset of two versions, the newest of them, and every file of the older one before it was made."""
+    older = publish_shards(make_shards(folder / "a", subjects=14), folder / "out").path
+    before = {file: file.read_bytes() for file in older.rglob("*") if file.is_file()}
+    newer = publish_shards(
+        make_shards(folder / "b", subjects=16), folder / "out", created_at="2026-11-24T02:00:00+00:00"
+    )
+    assert older != newer.path and {file: file.read_bytes() for file in before} == before
+    return newer.path
+
+
+def test_the_folder_of_two_versions_names_the_newest(tmp_path):
+    newest = two_versions(tmp_path)
+    card = (newest.parent / "README.md").read_text()
+    assert (newest.parent / "LATEST").read_text().strip() == newest.name
+    for split in ("train", "validation"):
+        assert f'path: "{newest.name}/data/{split}-*.parquet"' in card
+    assert card.count("split: ") == len(
+        set(pq.read_table(newest / "manifest.parquet")["split"].to_pylist())
+    ) and card.startswith("---\nconfigs:\n")
+
+
+def test_hugging_face_reads_the_newest_of_two_versions(tmp_path):
+    if not HUGGING_FACE.exists():
+        pytest.skip("no .venv-hf: `make test` makes it from requirements-hf.lock")
+    newest = two_versions(tmp_path)
+    environment = {
+        "HF_HOME": str(tmp_path),
+        "HF_HUB_OFFLINE": "1",
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run(
+        [HUGGING_FACE, "-c", NEWEST, str(newest.parent)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found["rows"]) == len(truth(newest)) and {sample for sample, _ in found["rows"]} == set(
+        truth(newest)
+    )
+    assert {version for _, version in found["rows"]} == {newest.name}
+    assert found["pairs"] == pq.read_metadata(newest / "pairs.parquet").num_rows
+
+
 CROISSANT = """
 import json, logging, sys
 import mlcroissant

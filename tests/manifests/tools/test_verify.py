@@ -1,5 +1,6 @@
 """Verification finds and names every kind of damage."""
 
+import os
 import shutil
 from hashlib import sha256
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from manifests.contract.schema import JUDGED, SchemaError
 from manifests.files.layout import CHECKSUMS
 from manifests.publish.publish import file_sha256
+from manifests.read.dataset import PalmDataset
 from manifests.read.open import DatasetError, open_dataset
 from manifests.tools.verify import verify
 from tests.helpers.fake_shards import make_shards, publish_shards
@@ -172,11 +174,32 @@ def test_a_file_name_that_leaves_the_dataset(version):
     assert any("its file name '../../.bashrc' leaves the dataset" in p for p in verify(version).problems)
 
 
-def test_a_shard_behind_a_link_out_of_the_dataset(version, tmp_path):
-    file = sorted((version / "data").glob("train-*"))[0]
-    shutil.move(file, tmp_path / "elsewhere.parquet")
-    file.symlink_to(tmp_path / "elsewhere.parquet")
-    assert any("leaves the dataset" in p for p in verify(version).problems)
+@pytest.mark.parametrize("kind", ["hub", "folder", "one shard"])
+def test_a_copy_of_links_is_the_version(version, tmp_path, kind):
+    """As a hub's cache, DVC or a full disk keeps it: bytes elsewhere, links in their place."""
+    (tmp_path / "blobs").mkdir()
+    shards = sorted((version / "data").iterdir())
+    if kind == "folder":
+        shutil.move(version / "data", tmp_path / "blobs" / "data")
+        (version / "data").symlink_to(tmp_path / "blobs" / "data")
+    files = {"hub": [p for p in version.rglob("*") if p.is_file()], "one shard": shards[:1]}.get(kind, [])
+    for number, file in enumerate(files):
+        blob = shutil.move(file, tmp_path / "blobs" / str(number))
+        file.symlink_to(os.path.relpath(blob, file.parent) if number % 2 else blob)
+    (version / ".cache" / "huggingface").mkdir(parents=True)
+    (version / ".cache" / "huggingface" / "CACHEDIR.TAG").write_text("x")
+    assert verify(version).ok, verify(version).problems
+    rows = open_dataset(version).rows()
+    assert [sha256(b).hexdigest() for b in open_dataset(version).images(rows)] == rows["sha256"].to_pylist()
+    assert len(PalmDataset(version, check=True).batch(range(len(rows)))[1]) == len(rows)
+    target = shards[0].resolve()
+    target.write_bytes(target.read_bytes()[:-1] + b"x")
+    assert any("its bytes are not those" in p for p in verify(version).problems)
+    target.unlink()
+    told = "\n".join(verify(version).problems)
+    assert (
+        "missing" in told if kind == "folder" else f"it is a link to {target.parent}" in told or "../" in told
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.photographs.sources.folder import local_listing
 from tasks.photographs.sources.found import Found, SourceError
 from tasks.photographs.sources.source import SourceSpec, find
 
@@ -59,11 +60,14 @@ def test_what_is_no_file_is_a_reject(tmp_path: Path) -> None:
     (root / "gone.jpg").symlink_to(tmp_path / "nowhere")
     (root / "linked.jpg").symlink_to(root / "good.jpg")
     (root / "circle").symlink_to(root)
+    (root / "itself.jpg").symlink_to(root / "itself.jpg")
     (root / os.fsdecode(b"h\xe4nd.jpg")).write_bytes(b"x")
     reasons = {f.name: f.reason for f in folder(root, tmp_path)}
+    assert local_listing(str(root))  # and whether it is as it was is told in spite of them
     assert reasons == {
         "good.jpg": "", "linked.jpg": "", "old.zip": "nested_archive", "photos.tar.gz": "nested_archive",
-        "pipe.jpg": "special_file", "gone.jpg": "special_file", "h\\xe4nd.jpg": "",
+        "pipe.jpg": "special_file", "gone.jpg": "special_file", "itself.jpg": "unreadable",
+        "h\\xe4nd.jpg": "",
     }  # fmt: skip
 
 
