@@ -14,7 +14,7 @@ from tasks.work.lock import lock
 from tasks.work.logs import bound, log
 
 if TYPE_CHECKING:
-    from tasks.stages import Done
+    from tasks.work.stage import Done
 
 
 def build_dataset(
@@ -52,7 +52,7 @@ def _build(plan: Recipe, keeps: Path | None, *, republish: bool = False) -> Path
     palms = align(plan, photos)
     checkpoint = train(plan, palms)
     drawn = generate(plan, checkpoint)
-    judged = judge(plan, palms, checkpoint)
+    judged = judge(plan, drawn, palms, checkpoint)
     stages = {
         "ingest": photos, "align": palms, "train": checkpoint, "generate": drawn.done, "judge": judged.done
     }  # fmt: skip

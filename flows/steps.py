@@ -1,14 +1,18 @@
 """The steps of the stories, each with its progress shown."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.progress import progress, rejected
 from flows.tracking import step
 from manifests.recipe import Recipe
-from tasks import stages
-from tasks.stages import Done, Generated
+from tasks.draw import shards as drawing
+from tasks.draw.shards import Generated
+from tasks.engines import trained
+from tasks.photographs import steps as photographing
+from tasks.work.stage import Done
 
 if TYPE_CHECKING:
     from tasks.judge.rounds import Judged
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 def ingest(recipe: Recipe) -> Done | None:
     """Photographs into the work folder."""
     with progress("ingest", "files") as report:
-        done = stages.ingest(recipe, report)
+        done = photographing.ingest(recipe, report)
         report.words = _sums(done, "files", "photos")
     return done
 
@@ -27,7 +31,7 @@ def ingest(recipe: Recipe) -> Done | None:
 def align(recipe: Recipe, photos: Done | None) -> Done | None:
     """Photographs to aligned palms."""
     with progress("align", "photos") as report:
-        done = stages.align(recipe, photos, report)
+        done = photographing.align(recipe, photos, report)
         report.words = _sums(done, "photos", "palms")
     return done
 
@@ -36,23 +40,23 @@ def align(recipe: Recipe, photos: Done | None) -> Done | None:
 def train(recipe: Recipe, palms: Done | None) -> Done | None:
     """Aligned palms to a checkpoint."""
     with progress("train", "steps") as report:
-        return stages.train(recipe, palms, report)
+        return trained.train(recipe, palms, report)
 
 
 @step
 def generate(recipe: Recipe, checkpoint: Done | None) -> Generated:
     """Identities and captures to shards."""
     with progress("generate", "images", *_images(recipe)) as report:
-        return stages.generate(recipe, checkpoint, report)
+        return drawing.generate(recipe, checkpoint, report)
 
 
 @step
-def judge(recipe: Recipe, palms: Done | None, checkpoint: Done | None) -> "Judged":
+def judge(recipe: Recipe, drawn: Generated, palms: Done | None, checkpoint: Done | None) -> "Judged":
     """What was drawn to what may be published; rejects are replaced."""
     from tasks.judge.rounds import judge as decide  # it loads the networks, which aligning does not need
 
     with progress("judge", "images", *_images(recipe)) as report:
-        judged = decide(recipe, checkpoint, palms, report)
+        judged = decide(recipe, drawn, palms, report, partial(drawing.draw_more, recipe, checkpoint))
         facts = judged.done.facts
         report.words = f"{facts.get('images', 0)} images{rejected(facts)}"
     return judged

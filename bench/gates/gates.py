@@ -31,7 +31,8 @@ from palm_models.photo.landmarks import HandFinder
 from palm_models.photo.pyramid import Pyramid
 from palm_models.photo.views import palm_of
 from palm_models.shipped import SHIPPED
-from tasks.draw.plan import make_engine, planned_identity
+from tasks.draw.plan import planned_identity
+from tasks.draw.prepare import make_engine
 from tasks.engines.engine import FIRST_REFERENCE
 from tasks.engines.registry import engine_of
 from tasks.judge.candidate import REFERENCES, unit
@@ -249,10 +250,10 @@ def speed() -> None:
     import tempfile
 
     from tasks.draw.plan import shards
-    from tasks.draw.shards import draw_shard
+    from tasks.draw.shard import draw_shard
     from tasks.judge.gates.hand import HAND_MODEL
     from tasks.judge.score import make_judge, score_shard
-    from tasks.work.stage import Stage
+    from tasks.work.place import Place
 
     plan = parse(
         {"name": "speed", "engine": {"name": "diffusion"},
@@ -264,13 +265,13 @@ def speed() -> None:
     drawing = judging = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for shard in shards(plan):
-            stages = [Stage(Path(folder) / f"{part}-{shard.name}") for part in ("drawn", "scored")]
-            for stage in stages:
-                stage.path.mkdir()
+            places = [Place(Path(folder) / f"{part}-{shard.name}") for part in ("drawn", "scored")]
+            for place in places:
+                place.path.mkdir()
             began = time.process_time()
-            draw_shard(plan, engine, shard, stages[0])
+            draw_shard(plan, engine, shard, places[0])
             drawn = time.process_time()
-            score_shard(judge, shard, stages[0].path / "shard.parquet", stages[1])
+            score_shard(judge, shard, places[0].path / "shard.parquet", places[1])
             drawing, judging = drawing + drawn - began, judging + time.process_time() - drawn
             print(f"{shard.name}: drawing so far {drawing:.1f} s of CPU, judging {judging:.2f} s")
     print(f"judging costs {100 * judging / drawing:.1f} % of drawing, 128 pictures of 8 identities")

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.recipe import Recipe, parse
-from tasks import stages
+from tasks.draw.shards import generate
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
 def draw(recipe: Recipe, work: Path) -> tuple[float, str]:
     """Seconds of drawing into an empty work folder, and a digest of all shards."""
     began = time.perf_counter()
-    shards = stages.generate(recipe.model_copy(update={"work": str(work)}), None, lambda *_: None).shards
+    shards = generate(recipe.model_copy(update={"work": str(work)}), None, lambda *_: None).shards
     seconds = time.perf_counter() - began
     return seconds, hashlib.sha256(b"".join(p.read_bytes() for p in shards)).hexdigest()[:16]
 

@@ -91,7 +91,7 @@ def build(path: str, overrides: list[str], recipe: Recipe, republish: bool) -> N
 def plan(path: str, overrides: list[str], recipe: Recipe) -> None:
     """Print what RECIPE would build, with time, disk and memory; build nothing."""
     from tasks.draw.estimate import estimate
-    from tasks.draw.plan import check
+    from tasks.draw.prepare import check
 
     click.echo(estimate(check(recipe)))
 

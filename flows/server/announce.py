@@ -12,8 +12,8 @@ from manifests.read.open import open_dataset
 from manifests.recipe import Recipe
 from tasks.report.accounting import Step, count_images
 from tasks.report.report import accounting, score_rows
-from tasks.stages import Done
 from tasks.work.logs import log
+from tasks.work.stage import Done
 
 EVENT = "palmforge.version.published"
 

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from manifests.effects import Effect
 from manifests.recipe.sections import Section
 
 Mult = Annotated[int, Field(ge=1, le=16)]
@@ -18,7 +19,9 @@ class Wgan(Section):
     latent: int = Field(default=100, ge=1, le=4096, description="length of a latent")
     width: int = Field(default=64, ge=2, le=256, description="channels: 16 times this at 4×4 pixels")
     batch: int = Field(default=16, ge=1, description="pictures in one training step")
-    epochs: int = Field(default=1000, ge=1, description="passes over the photographs, also over resumed runs")
+    epochs: Annotated[int, Effect.CONTINUES] = Field(
+        default=1000, ge=1, description="passes over the photographs, also over resumed runs"
+    )
     generator_rate: float = Field(default=5e-5, gt=0, lt=1, description="learning rate of the generator")
     critic_rate: float = Field(default=2e-5, gt=0, lt=1, description="learning rate of the critic")
     beta1: float = Field(default=0.5, ge=0, lt=1, description="Adam's memory of the gradient")
@@ -26,11 +29,13 @@ class Wgan(Section):
     penalty: float = Field(default=10.0, ge=0, description="weight of the gradient penalty")
     critic_steps: int = Field(default=1, ge=1, description="critic updates for each of the generator")
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights that draw")
-    save_epochs: int = Field(default=10, ge=1, description="epochs between checkpoints with a sample grid")
-    noise: float = Field(
+    save_epochs: Annotated[int, Effect.NOTHING] = Field(
+        default=10, ge=1, description="epochs between checkpoints with a sample grid"
+    )
+    noise: Annotated[float, Effect.DRAWING] = Field(
         default=0.02, ge=0, description="a capture is the individual's latent + noise × normal"
     )
-    angle: float = Field(
+    angle: Annotated[float, Effect.DRAWING] = Field(
         default=0.0,
         ge=0,
         le=90,
@@ -53,27 +58,37 @@ class Ddpm(Section):
         default=(1, 2, 4, 8), min_length=1, max_length=6, description="channels of each level, in dim"
     )
     timesteps: int = Field(default=1000, ge=2, le=10_000, description="noise levels it learns")
-    sampling_steps: int = Field(
+    sampling_steps: Annotated[int, Effect.DRAWING] = Field(
         default=1000, ge=1, le=10_000, description="network evaluations a picture; fewer than timesteps: DDIM"
     )
     batch: int = Field(default=16, ge=1, description="pictures in one pass")
     accumulate: int = Field(default=2, ge=1, description="passes in one training step")
     learning_rate: float = Field(default=2e-5, gt=0, lt=1, description="of Adam (0.9, 0.99)")
-    steps: int = Field(default=50_000, ge=1, description="training steps in all, also over resumed runs")
+    steps: Annotated[int, Effect.CONTINUES] = Field(
+        default=50_000, ge=1, description="training steps in all, also over resumed runs"
+    )
     ema: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights that draw")
     amp: bool = Field(default=True, description="half precision in training, where there is a GPU")
     flip: bool = Field(
         default=True,
         description="mirror half of the photographs, as published: left hands become right ones; better off",
     )
-    save_every: int = Field(default=500, ge=1, description="steps between checkpoints to resume from")
-    sample_every: int = Field(default=500, ge=0, description="steps between sample grids; 0 = none")
-    samples: int = Field(default=25, ge=1, le=100, description="pictures of a sample grid")
-    jitter: float = Field(default=1.0, ge=0, description="landmarks move by up to this, px of its pictures")
-    bend: float = Field(
+    save_every: Annotated[int, Effect.NOTHING] = Field(
+        default=500, ge=1, description="steps between checkpoints to resume from"
+    )
+    sample_every: Annotated[int, Effect.NOTHING] = Field(
+        default=500, ge=0, description="steps between sample grids; 0 = none"
+    )
+    samples: Annotated[int, Effect.NOTHING] = Field(
+        default=25, ge=1, le=100, description="pictures of a sample grid"
+    )
+    jitter: Annotated[float, Effect.DRAWING] = Field(
+        default=1.0, ge=0, description="landmarks move by up to this, px of its pictures"
+    )
+    bend: Annotated[float, Effect.DRAWING] = Field(
         default=0.0, ge=0, le=0.5, description="sd of a further move, palm widths; 0.03 is what skin does"
     )
-    renoise: float = Field(
+    renoise: Annotated[float, Effect.DRAWING] = Field(
         default=0.0, ge=0, le=1, description="share of the noise levels that each capture is drawn anew from"
     )
 

@@ -6,19 +6,19 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Self, get_args, get_origin
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from manifests.effects import Effect, without
 from manifests.files.remote import RemotePath, is_remote, without_keys
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError, explain
 from manifests.recipe.find import recipe_file
 from manifests.recipe.parts import PartName, all_sections, registry, sections
 from manifests.recipe.sections import (
-    ENGINE_EXECUTION,
     Align,
     Augment,
     Controls,
@@ -32,11 +32,6 @@ from manifests.recipe.sections import (
     Train,
 )
 from manifests.registry import PluginError
-
-EXECUTION = (  # where and how fast, never what
-    *("out", "work", "nightly", "align.workers"),
-    *(f"engine.{option}" for option in ENGINE_EXECUTION),
-)
 
 
 class Leaf(NamedTuple):
@@ -53,10 +48,10 @@ class Recipe(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="name of the dataset and of its folder")
     seed: int = Field(default=0, ge=0, lt=2**63, description="root of every random draw")
-    out: str = Field(
+    out: Annotated[str, Effect.NOTHING] = Field(
         default="out", min_length=1, description="folder or address (s3://bucket/prefix) of the versions"
     )
-    work: str = Field(
+    work: Annotated[str, Effect.NOTHING] = Field(
         default=".palmforge", min_length=1, description="folder of resumable intermediate results"
     )
     source: Source = Field(default=Source(), description="photographs of real palms")
@@ -73,7 +68,7 @@ class Recipe(Section):
         default_factory=dict, description="fixes or distributions of capture parameters"
     )
     augment: Augment = Field(default=Augment(), description="derived pictures")
-    nightly: Nightly = Field(default=Nightly(), description="growth and retention")
+    nightly: Annotated[Nightly, Effect.NOTHING] = Field(default=Nightly(), description="growth and retention")
     gates: Gates = Field(default=Gates(), description="what must hold for a picture to be published")
     report: Report = Field(default=Report(), description="what the report may show")
 
@@ -108,7 +103,7 @@ class Recipe(Section):
     def digest(self, *parts: str) -> str:
         """Sha256 (64 hex digits) of the named parts ("dataset", "engine.steps", …), of all if none is named.
 
-        The order of keys, `out`, `work` and workers do not matter. Raises KeyError for an unknown part.
+        The order of keys and what changes nothing do not matter. Raises KeyError for an unknown part.
         """
         content = self._content()
         chosen = {part: _at(content, part.split(".")) for part in sorted(set(parts))} if parts else content
@@ -119,12 +114,15 @@ class Recipe(Section):
         """The recipe with every default spelled out; without `execution` only what determines the pixels."""
         return tomli_w.dumps(self.model_dump(mode="json") if execution else self._content())
 
+    def option(self, name: str) -> Any:
+        """The value of an option ("dataset.size") or of a section without what changes nothing, JSON-able.
+
+        Raises KeyError for an unknown one, and for one that changes nothing.
+        """
+        return _at(self._content(), name.split("."))
+
     def _content(self) -> dict[str, Any]:
-        content = self.model_dump(mode="json")
-        for option in EXECUTION:
-            *sections, key = option.split(".")
-            del _at(content, sections)[key]
-        return content
+        return without(self, Effect.NOTHING)
 
 
 def _at(content: Mapping[str, Any], keys: Sequence[str]) -> Any:

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from manifests.effects import Effect
 from manifests.files.remote import without_keys
 from manifests.recipe.parts import PartName, registry
 from manifests.words import Hand, View
 
-ENGINE_EXECUTION = ("runner", "workers", "dask_address")  # who draws: changes no picture
 KAGGLE_HANDLE = r"^$|^[\w-]+/[\w-]+/versions/[1-9]\d*$"
 
 
@@ -84,7 +84,9 @@ class Source(Section):
     captures: int = Field(
         default=4, ge=1, description="photographs of each identity that kind renderer draws"
     )
-    retries: int = Field(default=5, ge=0, le=20, description="further attempts when the network is to blame")
+    retries: Annotated[int, Effect.NOTHING] = Field(
+        default=5, ge=0, le=20, description="further attempts when the network is to blame"
+    )
 
     @field_validator("path")
     @classmethod
@@ -118,7 +120,9 @@ class Align(Section):
     model: str = Field(
         default="", description="path of a hand_landmarker.task; empty = the one made at set-up"
     )
-    workers: int = Field(default=0, ge=0, description="processes that align; 0 = one a core")
+    workers: Annotated[int, Effect.NOTHING] = Field(
+        default=0, ge=0, description="processes that align; 0 = one a core"
+    )
 
 
 class Train(Section):
@@ -127,7 +131,9 @@ class Train(Section):
     checkpoint: str = Field(
         default="shipped", min_length=1, description="shipped, train, or the path of a checkpoint folder"
     )
-    steps: int = Field(default=8000, ge=1, description="training steps in all, also over resumed runs")
+    steps: Annotated[int, Effect.CONTINUES] = Field(
+        default=8000, ge=1, description="training steps in all, also over resumed runs"
+    )
     batch: int = Field(default=8, ge=1, description="pictures in one training step of a device")
     devices: int = Field(
         default=1, ge=1, le=1024, description="processes that train, each on a GPU or, without, on the CPU"
@@ -146,8 +152,12 @@ class Train(Section):
         default=128, ge=32, le=1024, multiple_of=32, description="side of the pictures in pixels"
     )
     dim: int = Field(default=64, ge=8, le=512, multiple_of=8, description="width of the network")
-    save_every: int = Field(default=250, ge=1, description="steps between checkpoints to resume from")
-    sample_every: int = Field(default=500, ge=1, description="steps between sample sheets")
+    save_every: Annotated[int, Effect.NOTHING] = Field(
+        default=250, ge=1, description="steps between checkpoints to resume from"
+    )
+    sample_every: Annotated[int, Effect.NOTHING] = Field(
+        default=500, ge=1, description="steps between sample sheets"
+    )
 
 
 class EngineOptions(Section):
@@ -169,11 +179,13 @@ class EngineOptions(Section):
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description="where the diffusion engine runs: cpu, cuda",
     )
-    runner: Literal["local", "dask"] = Field(
+    runner: Annotated[Literal["local", "dask"], Effect.NOTHING] = Field(
         default="local", description="who draws: local (processes of this machine) or dask"
     )
-    workers: int = Field(default=0, ge=0, description="processes that draw; 0 = one a core")
-    dask_address: str = Field(
+    workers: Annotated[int, Effect.NOTHING] = Field(
+        default=0, ge=0, description="processes that draw; 0 = one a core"
+    )
+    dask_address: Annotated[str, Effect.NOTHING] = Field(
         default="",
         pattern=r"^$|^[a-z]+://\S+$",
         description="scheduler of runner dask, for example tcp://10.0.0.5:8786; empty = a local cluster",

@@ -4,7 +4,7 @@ from manifests.publish.card import NOT_STATED, CardFacts
 from manifests.recipe import Recipe
 from tasks.engines.registry import engine_of
 from tasks.photographs.sources.registry import source_kind
-from tasks.stages import Done, source_of
+from tasks.work.stage import Done
 
 
 def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
@@ -13,7 +13,11 @@ def card_facts(recipe: Recipe, checkpoint: Done | None) -> CardFacts:
     source = recipe.source if recipe.train.checkpoint == "train" else None
     if source:
         unknown = NOT_STATED if source_kind(recipe).people else ""
-        title, licence, credit = source_of(recipe).title, source.licence or unknown, source.credit
+        title, licence, credit = (
+            source_kind(recipe).spec(recipe).title,
+            source.licence or unknown,
+            source.credit,
+        )
     else:  # weights that came with no word of their photographs are not of none
         unknown = NOT_STATED if checkpoint else ""
         title, licence = (str(learned.get(f"source_{key}") or unknown) for key in ("dataset", "license"))

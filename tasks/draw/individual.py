@@ -22,12 +22,14 @@ from manifests.recipe import Recipe, parse
 from manifests.recipe.errors import RecipeError
 from palm_models.engines.base import Drawer
 from palm_models.hand.identity import Identity
-from tasks import stages
 from tasks.draw.card import card_facts
-from tasks.draw.plan import PlannedIdentity, check, make_engine, planned_identity
+from tasks.draw.plan import PlannedIdentity, planned_identity
+from tasks.draw.prepare import check, make_engine
 from tasks.draw.samples import Sample, row_of
 from tasks.engines.registry import engine_of
+from tasks.engines.trained import train
 from tasks.report.sheets import Block, Row, draw_sheet
+from tasks.work.stage import Done
 from tasks.workers.parallel import RunnerError, available_cores, in_order
 
 IDENTITY = "identity.json"  # what `--identity` takes
@@ -94,7 +96,7 @@ def draw_one(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PublishError(f"{folder} holds something already: name a new folder")
-    checkpoint = stages.train(one.recipe, None, lambda done, total: None)
+    checkpoint = train(one.recipe, None, lambda done, total: None)
     draw = partial(_draw, one, checkpoint.path if checkpoint else None)
     runs = [range(first, min(first + RUN, count)) for first in range(0, count, RUN)]
     workers = min(one.recipe.engine.workers or available_cores(), len(runs))
@@ -134,7 +136,7 @@ def _crashed(captures: range) -> Rows:
     raise RunnerError(f"captures {first} to {last} lost their worker twice: fewer --workers need less memory")
 
 
-def _write(one: Individual, rows: Rows, folder: Path, checkpoint: stages.Done | None, *, gif: bool) -> None:
+def _write(one: Individual, rows: Rows, folder: Path, checkpoint: Done | None, *, gif: bool) -> None:
     digits = max(2, len(str(len(rows) - 1)))
     pictures = [row.pop("image")["bytes"] for row in rows]
     for index, (row, data) in enumerate(zip(rows, pictures, strict=True)):
@@ -150,7 +152,7 @@ def _write(one: Individual, rows: Rows, folder: Path, checkpoint: stages.Done | 
         _write_gif(pictures, folder / "variations.gif")
 
 
-def _write_manifest(one: Individual, rows: Rows, path: Path, checkpoint: stages.Done | None) -> None:
+def _write_manifest(one: Individual, rows: Rows, path: Path, checkpoint: Done | None) -> None:
     """The columns of a published manifest; what only a version has (shard, version) is null."""
     credit, created = card_facts(one.recipe, checkpoint), datetime.now(UTC).isoformat(timespec="seconds")
     for index, row in enumerate(rows):

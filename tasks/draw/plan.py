@@ -1,21 +1,17 @@
 """Plans a dataset: which identities, in which shards, from which engine; nothing is drawn here."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manifests.recipe import Recipe
-from manifests.recipe.errors import RecipeError
-from manifests.recipe.sections import ENGINE_EXECUTION
-from manifests.recipe.split import split_of
+from manifests.contract.split import split_of
 from manifests.words import Hand
-from tasks.draw.augment import Augmenter
-from tasks.engines.registry import engine_of
-from tasks.work.stage import code_digest, digest_of
+from tasks.work.digest import digest_of
 
 if TYPE_CHECKING:
-    from palm_models.engines.base import Drawer
+    from manifests.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -79,42 +75,3 @@ def further_shards(recipe: Recipe, wanted: Mapping[int, Sequence[int]]) -> Itera
         some = indices[first : first + step]
         identities = tuple(planned_identity(recipe, i) for i in some)
         yield PlannedShard(identities, tuple(tuple(wanted[i]) for i in some), more=True)
-
-
-def check(recipe: Recipe) -> Recipe:
-    """The recipe, once its controls and transforms are known to be possible: before any heavy work.
-
-    Raises RecipeError naming the control and the valid ones, or AugmentError naming the transform.
-    """
-    hand, engine = recipe.dataset.hands[0], engine_of(recipe)
-    for section, draw in (
-        ("identity", lambda: engine.identity(recipe.seed, 0, hand, recipe.identity)),
-        ("capture", lambda: engine.capture(recipe.seed, 0, hand, 0, recipe.capture)),
-    ):
-        try:
-            draw()
-        except ValueError as error:
-            raise RecipeError(f"[{section}] {error}") from None
-    if recipe.augment.transforms:
-        Augmenter([t.model_dump() for t in recipe.augment.transforms])
-    return recipe
-
-
-def make_engine(recipe: Recipe, checkpoint: Path | None) -> "Drawer":
-    """The engine of the recipe, weights loaded; `checkpoint` is the folder of a trained one."""
-    return engine_of(recipe).load(recipe, checkpoint)
-
-
-IMAGES = "manifests/contract/images.py"  # how a picture becomes bytes
-
-
-def generation_digest(recipe: Recipe, checkpoint_digest: str) -> str:
-    """Names everything that determines the pictures of one identity, so not how many there are."""
-    dataset = recipe.dataset.model_dump(mode="json", exclude={"identities", "version"})
-    engine = recipe.engine.model_dump(mode="json", exclude=set(ENGINE_EXECUTION))
-    own = engine_of(recipe).drawn_with(recipe)
-    return digest_of(
-        recipe.seed, dataset, engine, recipe.identity,
-        recipe.capture, recipe.augment.model_dump(mode="json"), checkpoint_digest, own,
-        code_digest("palm_models", *(f"tasks/draw/{n}.py" for n in ("samples", "augment", "plan")), IMAGES),
-    )  # fmt: skip

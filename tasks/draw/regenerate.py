@@ -15,19 +15,22 @@ from manifests.contract.images import encode
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Version
 from manifests.read.selection import unknown_samples
-from manifests.recipe import load, parse
+from manifests.recipe import Recipe, load, parse
+from manifests.recipe.errors import RecipeError
 from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 from palm_models.shipped import SHIPPED
 from tasks.draw.augment import Augmenter
-from tasks.draw.plan import make_engine
+from tasks.draw.prepare import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
 from tasks.engines.registry import ENGINES
 
 if TYPE_CHECKING:
     from palm_models.engines.base import Drawer
+
+WORK = str(Recipe.model_fields["work"].default)  # folder of work where a recipe names none
 
 
 class RegenerateError(PalmforgeError):
@@ -123,16 +126,29 @@ def _settings_of_recipe(dataset: Version) -> str:
 
 
 def _folders(dataset: Version, weights: Sequence[Path]) -> tuple[Path, ...]:
-    """Where the weights of a version may be."""
-    from manifests.recipe.errors import RecipeError
-
+    """Where the weights of a version may be: named, shipped, or trained in a work folder near it or us."""
     try:
         recorded = load(dataset.path / RECIPE).train.checkpoint
     except RecipeError:
-        recorded = "shipped"  # a merged version has no recipe of its own
-    trained = sorted(Path(".palmforge", "checkpoints").glob("*")) if recorded == "train" else []
-    named = [] if recorded in ("shipped", "train") else [Path(recorded)]
-    return (*weights, SHIPPED, *named, *trained)
+        recorded = "train"  # a merged version has no recipe of its own
+    if recorded not in ("shipped", "train"):
+        near = [Path(recorded), *(above / recorded for above in _above(dataset))]
+        return (*weights, SHIPPED, *dict.fromkeys(near))
+    homes = _homes(dataset) if recorded == "train" else []
+    return (*weights, SHIPPED, *(folder for home in homes for folder in sorted(home.glob("*")) or [home]))
+
+
+def _homes(dataset: Version) -> list[Path]:
+    """Folders of checkpoints: of the work folders beside the version, above it, and where we were started."""
+    places = [Path.cwd(), *_above(dataset)]
+    return list(
+        dict.fromkeys(place / work / "checkpoints" for place in places for work in (WORK, "work", ""))
+    )
+
+
+def _above(dataset: Version) -> list[Path]:
+    """Folders that a version lies in, out/NAME/VERSION: its home, `out`, and what `out` lies in."""
+    return list(dataset.path.absolute().parents[:3])
 
 
 @lru_cache(maxsize=4)
@@ -148,5 +164,7 @@ def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Pat
             continue
         if (made.checkpoint or None) == checkpoint:
             return made
-    looked = ", ".join(map(str, folders))
-    raise RegenerateError(f"the weights {checkpoint} of engine {name} are not in {looked}: give --checkpoint")
+    looked = "\n".join(f"  {folder}" for folder in folders)
+    raise RegenerateError(
+        f"the weights {checkpoint} of engine {name} are in no folder of these, give --checkpoint:\n{looked}"
+    )

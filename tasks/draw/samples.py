@@ -1,23 +1,27 @@
 """Draws the samples of one identity and turns each into its manifest row."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from manifests.contract.images import SUFFIX, encode
-from manifests.recipe import Recipe
 from manifests.words import HANDS, View
 from palm_models.engines.base import Drawer, Drawing
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 from palm_models.seeds import Draw, sequence
-from tasks.draw.augment import Augmenter
-from tasks.draw.plan import PlannedIdentity
 from tasks.engines.registry import engine_of
+
+if TYPE_CHECKING:
+    from manifests.recipe import Recipe
+    from tasks.draw.augment import Augmenter
+    from tasks.draw.plan import PlannedIdentity
 
 
 @dataclass(frozen=True)

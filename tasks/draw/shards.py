@@ -1,36 +1,66 @@
 """Draws shards of whole identities, in as many processes as asked for, and keeps those that are done."""
 
-import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from manifests.files.layout import explain_write_errors, fsync_file
 from manifests.recipe import Recipe
 from palm_models.engines.base import Drawer
-from tasks.draw.augment import Augmenter
-from tasks.draw.plan import PlannedShard, generation_digest, make_engine, shards
-from tasks.draw.samples import draw_identity, row_of
-from tasks.work.logs import bound
-from tasks.work.stage import Stage, Work
+from tasks.draw.plan import PlannedShard, shards
+from tasks.draw.prepare import make_engine
+from tasks.draw.samples import drawn_with
+from tasks.draw.shard import draw_shard
+from tasks.engines.registry import engine_of
+from tasks.work.place import Place
+from tasks.work.stage import Done, Stage
 from tasks.workers.parallel import RunnerError
 from tasks.workers.runner import Workers, run
 
 Progress = Callable[[int, int], None]
-GROUP_ROWS, GROUP_BYTES = 256, 16 << 20  # a row group of a shard is written when it has so many rows or bytes
-UNLIKE = ("sample_id", "file_name", "sha256", "image", "landmarks", "capture_seed")  # no value twice
+# The options that determine the pictures of one identity, so not how many there are.
+OPTIONS = (
+    *("seed", "engine.name", "engine.device", "identity", "capture", "augment"),
+    *(f"dataset.{name}" for name in ("captures", "views", "size", "hands", "splits", "shard_identities")),
+    *("dataset.image_format", "dataset.quality"),
+)
+CODE = ("tasks.draw.plan", "tasks.draw.samples", "tasks.draw.shard")
 
 
-def generate(
+@dataclass(frozen=True)
+class Generated:
+    """The drawn shards, each a Parquet file of whole identities, in plan order."""
+
+    shards: list[Path]
+    done: Done
+
+
+def stage(recipe: Recipe, checkpoint: str) -> Stage:
+    """What the shards of `recipe` are drawn from; `checkpoint` is the digest of the weights, or ""."""
+    engine = engine_of(recipe)
+    return Stage(
+        "shards",
+        recipe,
+        options=OPTIONS,
+        code=(*CODE, *engine.modules()),
+        alone=engine.defined_in(),
+        files=engine.reads(recipe),
+        given={"checkpoint": checkpoint, "drawn with": drawn_with(recipe)},
+    )
+
+
+def generate(recipe: Recipe, checkpoint: Done | None, progress: Progress) -> Generated:
+    """The dataset's shards; those that are whole already are not drawn again."""
+    began = time.monotonic()
+    files = draw(recipe, checkpoint, progress)
+    folder = files[0].parent.parent
+    return Generated(files, Done(folder, folder.name, {"seconds": round(time.monotonic() - began, 1)}))
+
+
+def draw(
     recipe: Recipe,
-    work: Work,
-    checkpoint: Path | None,
-    checkpoint_digest: str,
+    checkpoint: Done | None,
     progress: Progress,
     asked: Iterable[PlannedShard] | None = None,
 ) -> list[Path]:
@@ -39,24 +69,24 @@ def generate(
     A worker that dies (out of memory, killed) costs its shard only: it is tried once more, and the rest is
     drawn. Raises RunnerError naming the shards that failed twice, or when the workers cannot be reached.
     """
-    stage = work.stage("shards", generation_digest(recipe, checkpoint_digest))
+    place = stage(recipe, checkpoint.digest if checkpoint else "").place()
     # A plan is walked through, never held: of a million identities only the names of shards are.
     planned = partial(shards, recipe) if asked is None else list(asked).__iter__
     names = [shard.name for shard in planned()]
-    missing = {name for name in names if not Stage(stage.path / name).is_whole()}
+    missing = {name for name in names if not Place(place.path / name).is_whole()}
     finished, failed = len(names) - len(missing), list[str]()
     if first := sum("-more-" not in name for name in names):
-        stage.plan(first)  # told by `palmforge status`; replacements come beside them
+        place.plan(first)  # told by `palmforge status`; replacements come beside them
     progress(finished, len(names))
-    job = partial(_draw_in_worker, stage.path.absolute())
-    setup = partial(_set_up, recipe, checkpoint and checkpoint.absolute())
+    job = partial(_draw_in_worker, place.path.absolute())
+    setup = partial(_set_up, recipe, checkpoint.path.absolute() if checkpoint else None)
     wanted = (shard for shard in planned() if shard.name in missing)
     for name, whole in run(job, wanted, setup=setup, workers=Workers.of(recipe), lost=_lost):
         if not whole:
             failed.append(name)
-        elif not Stage(stage.path / name).is_done():
+        elif not Place(place.path / name).is_done():
             raise RunnerError(
-                f"{name} was drawn but is not in {stage.path}: "
+                f"{name} was drawn but is not in {place.path}: "
                 "the Dask workers must see this same folder (a shared file system)"
             )
         finished += whole
@@ -65,7 +95,12 @@ def generate(
         raise RunnerError(
             f"shards {', '.join(failed)} lost their worker twice: fewer engine.workers need less memory"
         )
-    return [stage.path / name / "shard.parquet" for name in names]
+    return [place.path / name / "shard.parquet" for name in names]
+
+
+def draw_more(recipe: Recipe, checkpoint: Done | None, asked: Sequence[PlannedShard]) -> list[Path]:
+    """Shards beside the planned ones, drawn without a word: those that replace what the gates rejected."""
+    return draw(recipe, checkpoint, lambda done, total: None, asked)
 
 
 def _lost(shard: PlannedShard) -> tuple[str, bool]:
@@ -77,76 +112,8 @@ def _set_up(recipe: Recipe, checkpoint: Path | None) -> tuple[Recipe, Drawer]:
 
 
 def _draw_in_worker(folder: Path, state: tuple[Recipe, Drawer], shard: PlannedShard) -> tuple[str, bool]:
-    stage = Stage(folder / shard.name)
-    if not stage.is_done():  # Dask asks again for what a dead worker had finished
-        stage.path.mkdir(parents=True, exist_ok=True)
-        draw_shard(*state, shard, stage)
+    place = Place(folder / shard.name)
+    if not place.is_done():  # Dask asks again for what a dead worker had finished
+        place.path.mkdir(parents=True, exist_ok=True)
+        draw_shard(*state, shard, place)
     return shard.name, True
-
-
-def draw_shard(recipe: Recipe, engine: Drawer, shard: PlannedShard, stage: Stage) -> None:
-    """Draw one shard into `stage`: the Parquet file first, its marker last."""
-    file = stage.path / "shard.parquet"
-    partial_file = file.with_suffix(f".{os.getpid()}.partial")
-    began = time.monotonic()
-    with bound(shard=shard.name), explain_write_errors(file):
-        try:
-            count, drawing = _write(recipe, engine, shard, partial_file)
-            fsync_file(partial_file)
-            partial_file.replace(file)
-        except BaseException:
-            partial_file.unlink(missing_ok=True)
-            raise
-        seconds = {"seconds": time.monotonic() - began, "engine_seconds": drawing}
-        stage.finish([file], {"images": count, **{k: round(v, 3) for k, v in seconds.items()}})
-
-
-def _write(recipe: Recipe, engine: Drawer, shard: PlannedShard, file: Path) -> tuple[int, float]:
-    """Draw the shard into a new Parquet file; returns its number of images and the seconds of the engine."""
-    transforms = [t.model_dump() for t in recipe.augment.transforms]
-    augmenter = Augmenter(transforms) if recipe.augment.copies else None
-    count, drawing = 0, 0.0
-    with _Rows(file) as rows:
-        for planned, captures in zip(shard.identities, shard.captures, strict=True):
-            with bound(identity=planned.identity_id):
-                began = time.monotonic()
-                samples = list(draw_identity(recipe, engine, planned, captures, augmenter))
-                drawing += time.monotonic() - began
-                rows.add([row_of(recipe, engine, sample) for sample in samples])
-            count += len(samples)
-    return count, drawing
-
-
-class _Rows:
-    """A Parquet file that grows by rows: about a hundred columns cost little when many rows share a group."""
-
-    def __init__(self, file: Path) -> None:
-        self.file, self.held, self.bytes = file, list[dict[str, Any]](), 0
-        self.writer: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> "_Rows":
-        return self
-
-    def add(self, rows: list[dict[str, Any]]) -> None:
-        self.held += rows
-        self.bytes += sum(len(row["image"]["bytes"]) for row in rows)
-        if len(self.held) >= GROUP_ROWS or self.bytes >= GROUP_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        table = pa.Table.from_pylist(self.held)
-        if self.writer is None:
-            repeated = [name for name in table.schema.names if name not in UNLIKE]
-            self.writer = pq.ParquetWriter(
-                self.file, table.schema, compression="zstd", use_dictionary=repeated, write_statistics=False
-            )
-        self.writer.write_table(table.cast(self.writer.schema))
-        self.held, self.bytes = [], 0
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None and self.held:
-                self._flush()
-        finally:
-            if self.writer:
-                self.writer.close()

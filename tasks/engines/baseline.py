@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from manifests.effects import continued, drawn, learned
 from tasks.engines.engine import Engine, Progress, Training
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ class Baseline(Engine):
     one_view = True
     parametric = False
     learned = True
-    draws: ClassVar[tuple[str, ...]]  # options that say how it draws, not what it learns
-    continues: ClassVar[tuple[str, ...]]  # options that a training may be continued with
     trainer: ClassVar[str]  # the module that trains
 
     @abstractmethod
@@ -30,15 +29,14 @@ class Baseline(Engine):
 
     def training(self, recipe: Recipe) -> Training:
         """On the photographs of the view and the hands that are drawn."""
-        own = self.own(recipe).model_dump(mode="json", exclude={*self.draws, *self.continues})
         shown = {"views": list(recipe.dataset.views), "hands": list(recipe.dataset.hands)}
         return Training(
-            determines={**own, **shown, "seed": recipe.seed},
-            continues=tuple(f"{self.own_section}.{name}" for name in self.continues),
+            determines={**learned(self.own(recipe)), **shown, "seed": recipe.seed},
+            continues=tuple(f"{self.own_section}.{name}" for name in continued(type(self.own(recipe)))),
             code=(self.trainer,),
             run=partial(self.train, recipe),
         )
 
     def drawn_with(self, recipe: Recipe) -> dict[str, Any]:
         """As rows record it since 0.1.0."""
-        return {"engine": self.settings(recipe), "baseline": [self.own(recipe).model_dump(mode="json")]}
+        return {"engine": self.settings(recipe), "baseline": [drawn(self.own(recipe))]}

@@ -25,8 +25,6 @@ class DdpmTps(Baseline):
     name = "ddpm-tps"
     summary = "a baseline: a diffusion of the photographs, captures are thin-plate warps"
     section, options = "ddpm", Ddpm
-    draws = ("sampling_steps", "jitter", "bend", "renoise")
-    continues = ("steps", "save_every", "sample_every", "samples")
     code, trainer = ("palm_models.engines.baselines.ddpm_engine",), "tasks.train.ddpm_tps"
     columns: ClassVar[Mapping[str, str]] = {
         "identity_noise_seed": "seed of the noise that the individual's picture was drawn from",
@@ -65,10 +63,8 @@ class DdpmTps(Baseline):
         return Untrained(told, folder, step * own.sampling_steps * share)
 
     def reads(self, recipe: Recipe) -> tuple[Path, ...]:
-        """The hand model, which finds the control points."""
-        from palm_models.photo.hand_model import hand_model
-
-        return (hand_model(recipe.align.model),)
+        """The recipe's hand model, which finds the control points; the code names the other by its sha256."""
+        return (Path(recipe.align.model),) if recipe.align.model else ()
 
     def load(self, recipe: Recipe, checkpoint: Path | None) -> Drawer:
         """What draws, weights loaded. Raises CheckpointError for weights it cannot use."""

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from manifests.effects import continued, learned
 from palm_models.shipped import SHIPPED
 from tasks.engines.engine import Engine, Progress, Training
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
     from palm_models.engines.base import Drawer
-
-CONTINUES = ("steps", "cooldown", "save_every", "sample_every")  # of [train]
 
 
 class Diffusion(Engine):
@@ -37,9 +36,8 @@ class Diffusion(Engine):
             return step(aligned, out, settings=chosen, progress=progress).facts()
 
         return Training(
-            determines=recipe.train.model_dump(mode="json", exclude={"checkpoint", *CONTINUES})
-            | {"seed": recipe.seed},
-            continues=tuple(f"train.{name}" for name in CONTINUES),
+            determines={**learned(recipe.train), "seed": recipe.seed},
+            continues=tuple(f"train.{name}" for name in continued(type(recipe.train))),
             code=("tasks.train.diffusion",),
             run=run,
         )

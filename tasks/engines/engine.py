@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.recipe.sections import ENGINE_EXECUTION
+from manifests.effects import drawn
 from manifests.registry import Part
 from manifests.words import Hand, View
 from palm_models.hand import capture as captures
@@ -158,13 +158,13 @@ class Engine(Part, ABC):
 
     def settings(self, recipe: Recipe) -> dict[str, Any]:
         """What of the section [engine] determines pictures."""
-        return recipe.engine.model_dump(mode="json", exclude={"name", *ENGINE_EXECUTION})
+        return {key: value for key, value in drawn(recipe.engine).items() if key != "name"}
 
     def drawn_with(self, recipe: Recipe) -> dict[str, Any]:
         """The options of the recipe that determine its pictures, JSON-able; recorded in every row."""
         own = self.own(recipe)
-        told: dict[str, Any] = {"engine": self.settings(recipe)}
-        return told | ({"baseline": []} if own is None else {"options": own.model_dump(mode="json")})
+        more: dict[str, Any] = {"baseline": []} if own is None else {"options": drawn(own)}
+        return {"engine": self.settings(recipe), **more}
 
     def recipe_of(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Sections of a recipe from what `drawn_with` recorded."""
@@ -180,6 +180,11 @@ class Engine(Part, ABC):
     def modules(self) -> tuple[str, ...]:
         """Modules whose import closure determines its pictures."""
         return self.code or (type(self).__module__,)
+
+    def defined_in(self) -> tuple[str, ...]:
+        """The modules of its class and of those it is derived from: what loads it, without what trains it."""
+        modules = [kind.__module__ for kind in type(self).__mro__]
+        return tuple(dict.fromkeys(name for name in modules if name not in ("abc", "builtins")))
 
     @abstractmethod
     def load(self, recipe: Recipe, checkpoint: Path | None) -> Drawer:

@@ -22,7 +22,6 @@ class WganGp(Baseline):
     name = "wgan-gp"
     summary = "a baseline: a GAN of the photographs, an individual is a latent"
     section, options = "wgan", Wgan
-    draws, continues = ("noise", "angle"), ("epochs", "save_epochs")
     code, trainer = ("palm_models.engines.baselines.wgan_engine",), "tasks.train.wgan_gp"
     columns: ClassVar[Mapping[str, str]] = {
         "identity_latent_norm": "length of the individual's latent, which identity_parameters holds",

@@ -18,10 +18,10 @@ from manifests.read.open import open_dataset
 from manifests.recipe import parse
 from manifests.words import View
 from palm_models.measure.encoder import to_grey
-from tasks import stages
 from tasks.photographs.sources.found import SourceError
+from tasks.photographs.steps import align, ingest
 from tasks.report.sampled import palm
-from tasks.work.stage import digest_of
+from tasks.work.digest import digest_of
 
 PATTERN = r"^([A-Za-z]+_?\d+)_"  # who a picture of a flat folder shows: person_1_… shows person_1
 MOST = 20_000  # pictures held in memory; of larger sets identities are drawn by seed
@@ -114,8 +114,8 @@ def of_photographs(
         },
         where=str(path),
     )  # fmt: skip
-    photos = stages.ingest(recipe, progress)
-    done = stages.align(recipe, photos, progress)
+    photos = ingest(recipe, progress)
+    done = align(recipe, photos, progress)
     assert done is not None  # this recipe has a source
     table = pq.read_table(done.path / "aligned.parquet", columns=["original_name", "hand", "image"])
     names = table["original_name"].to_pylist()

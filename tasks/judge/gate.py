@@ -15,7 +15,7 @@ from tasks.judge.candidate import Case, Fault, Verdict
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
     from tasks.judge.picture import Picture
-    from tasks.stages import Done
+    from tasks.work.stage import Done
 
 
 class GateError(PalmforgeError):

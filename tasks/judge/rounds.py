@@ -14,25 +14,27 @@ import pyarrow.parquet as pq
 from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
 from manifests.recipe import Recipe
-from palm_models.measure.encoder import weights_digest
 from palm_models.shipped import SHIPPED
-from tasks.draw.plan import PlannedShard, further_shards, generation_digest, shards
-from tasks.draw.shards import generate
+from tasks.draw.plan import PlannedShard, further_shards, shards
+from tasks.draw.shards import Generated
 from tasks.engines.registry import engine_of
 from tasks.judge.candidate import Verdict
 from tasks.judge.decide import Decided, Rules, decide
 from tasks.judge.gate import Found, Gate, MissingError
+from tasks.judge.gates.gallery import ENCODER
 from tasks.judge.gates.registry import GATES, gates_of, measuring
 from tasks.judge.rejects import write_rejects
 from tasks.judge.score import Judge, make_judge, score_shard
 from tasks.judge.scored import Scored, candidates, parts, places
 from tasks.judge.thresholds import thresholds
-from tasks.stages import Done
-from tasks.work.stage import Stage, Work, code_digest, digest_of
+from tasks.work.place import Place
+from tasks.work.stage import Done, Stage
 from tasks.workers.parallel import RunnerError
 from tasks.workers.runner import Workers, run
 
 Progress = Callable[[int, int], None]
+Draw = Callable[[Sequence[PlannedShard]], list[Path]]  # the files of further shards, drawn
+DECIDING = tuple(f"tasks.judge.{name}" for name in ("decide", "rejects", "scored", "thresholds"))
 log = logging.getLogger("palmforge")
 
 
@@ -51,57 +53,71 @@ class Judged:
     used: Sequence[Path] = ()  # further stages of the work folder that went into it
 
 
-def judge(
-    recipe: Recipe,
-    checkpoint: Done | None,
-    palms: Done | None,
-    progress: Progress,
-    draw: Progress | None = None,
-) -> Judged:
-    """Judge the drawn shards of `recipe`, and replace what is rejected as far as gates.attempts allows.
+def judge(recipe: Recipe, drawn: Generated, palms: Done | None, progress: Progress, draw: Draw) -> Judged:
+    """Judge the `drawn` shards of `recipe`, and replace what is rejected as far as gates.attempts allows.
 
-    `palms` are the aligned photographs that nothing may resemble, None when there are none at hand. The
-    outcome does not depend on workers or on what was done before. What is missing of the shards is drawn.
+    `palms` are the aligned photographs that nothing may resemble, None when there are none at hand; `draw`
+    draws the replacements. The outcome does not depend on workers or on what was done before.
 
     Raises GateError when there are no calibrated thresholds.
     """
-    work, began = Work.of(recipe), time.monotonic()
-    planned = list(shards(recipe))
-    files = _draw(recipe, work, checkpoint, planned, draw or _quiet)
+    began, files = time.monotonic(), drawn.shards
     if not recipe.gates.use:
         facts = {"gates": {}, "images": sum(pq.read_metadata(f).num_rows for f in files), "rejected": {}}
-        folder = files[0].parent.parent
-        return Judged([Part(f) for f in files], Done(folder, folder.name, facts))
-    court, referenced = _Court(recipe, work, checkpoint, palms), engine_of(recipe).parametric
-    drawn = court.score(planned, files, progress)
-    decided, rounds = decide(candidates(drawn, referenced=referenced), court.rules), 0
+        return Judged([Part(f) for f in files], Done(drawn.done.path, drawn.done.digest, facts))
+    court, referenced = _Court(recipe, drawn.done.digest, palms), engine_of(recipe).parametric
+    scored = court.score(list(shards(recipe)), files, progress)
+    decided, rounds = decide(candidates(scored, referenced=referenced), court.rules), 0
     while decided.wanted:
         rounds += 1
         further = list(further_shards(recipe, decided.wanted))
         log.info("round %d: drawing %d captures again", rounds, sum(map(len, decided.wanted.values())))
-        files = _draw(recipe, work, checkpoint, further, _quiet)
-        drawn += court.score(further, files, _quiet)
-        decided = decide(candidates(drawn, referenced=referenced), court.rules)
+        scored += court.score(further, draw(further), _quiet)
+        decided = decide(candidates(scored, referenced=referenced), court.rules)
     seconds = round(time.monotonic() - began, 1)
-    return court.write(decided, drawn, {"rounds": rounds, "seconds": seconds})
+    return court.write(decided, scored, {"rounds": rounds, "seconds": seconds})
 
 
 def _quiet(done: int, total: int) -> None:
     """Further rounds are short and their number is not known before."""
 
 
-def _draw(
-    recipe: Recipe, work: Work, checkpoint: Done | None, planned: list[PlannedShard], progress: Progress
-) -> list[Path]:
-    path, digest = (checkpoint.path, checkpoint.digest) if checkpoint else (None, "")
-    return generate(recipe, work, path, digest, progress, planned)
+def scores_stage(recipe: Recipe, shards: str, gates: Sequence[Gate], found: Mapping[str, Found]) -> Stage:
+    """What the pictures of `shards` are scored by: gates, and what they need, by its name."""
+    needs = {name: f.digest for name, f in found.items()}
+    return Stage(
+        "scores",
+        recipe,
+        options=_own(gates),
+        code=("tasks.judge.score", *(type(gate).__module__ for gate in gates)),
+        data=ENCODER,
+        files=tuple(file for _, f in sorted(found.items()) for file in f.files),
+        given={"shards": shards, "needs": needs, "gates": [gate.name for gate in gates]},
+    )
+
+
+def judged_stage(recipe: Recipe, scores: str, gates: Sequence[Gate]) -> Stage:
+    """What is decided by about `scores`."""
+    return Stage(
+        "judged",
+        recipe,
+        options=("gates", "engine.name", "dataset.identities", "dataset.captures", *_own(gates)),
+        code=(*DECIDING, *(type(gate).__module__ for gate in gates)),
+        data=("palm_models/weights/gates.json",),
+        given={"scores": scores},
+    )
+
+
+def _own(gates: Sequence[Gate]) -> tuple[str, ...]:
+    """The sections that plug-ins' gates have for themselves; ours share [gates]."""
+    return tuple(g.own_section for g in gates if g.name not in GATES.ours and g.own_section)
 
 
 class _Court:
     """The gates of a recipe with what they need and judge by, and where their results go."""
 
-    def __init__(self, recipe: Recipe, work: Work, checkpoint: Done | None, palms: Done | None) -> None:
-        self.recipe, self.work = recipe, work
+    def __init__(self, recipe: Recipe, drawn: str, palms: Done | None) -> None:
+        self.recipe = recipe
         self.skipped: dict[str, str] = {}  # gate: why it cannot judge
         self.found: dict[str, Found] = {}  # what the gates that judge need, by the need's name
         self.gates = [gate for gate in gates_of(recipe) if self._can_judge(gate, palms)]
@@ -111,10 +127,7 @@ class _Court:
             self.gates, self.thresholds.of, recipe.dataset.identities, recipe.dataset.captures,
             recipe.gates.attempts, [gate for gate in self.scoring.values() if gate.column],
         )  # fmt: skip
-        generated = generation_digest(recipe, checkpoint.digest if checkpoint else "")
-        needs = {name: (f.digest, [str(file) for file in f.files]) for name, f in self.found.items()}
-        code = code_digest("palm_models", "tasks/judge")
-        self.digest = digest_of(generated, weights_digest(SHIPPED), needs, [*self.scoring], code)
+        self.scores = scores_stage(recipe, drawn, list(self.scoring.values()), self.found).place()
 
     def _can_judge(self, gate: Gate, palms: Done | None) -> bool:
         """Whether it has something to judge and nothing that it needs is missing; else `skipped` says why."""
@@ -132,9 +145,8 @@ class _Court:
 
     def score(self, planned: list[PlannedShard], files: list[Path], progress: Progress) -> list[Scored]:
         """Score what is not scored yet, in the recipe's workers."""
-        root = self.work.stage("scores", self.digest)
-        drawn = [Scored(p, f, root.path / p.name) for p, f in zip(planned, files, strict=True)]
-        missing = [d for d in drawn if not Stage(d.scores).is_done()]
+        drawn = [Scored(p, f, self.scores.path / p.name) for p, f in zip(planned, files, strict=True)]
+        missing = [d for d in drawn if not Place(d.scores).is_done()]
         finished = len(drawn) - len(missing)
         progress(finished, len(drawn))
         found = {name: f.path.absolute() for name, f in self.found.items()}
@@ -153,15 +165,13 @@ class _Court:
 
     def write(self, decided: Decided, drawn: list[Scored], facts: Mapping[str, Any]) -> Judged:
         """Verdicts and rejects into the work folder, the rest into parts."""
-        rules, options = self.rules, self.recipe.gates.model_dump(mode="json")
-        digest = digest_of(self.digest, options, rules.identities, rules.captures, code_digest("tasks"))
-        stage = self.work.stage("judged", digest)
+        place = judged_stage(self.recipe, self.scores.path.name, self.gates).place()
         where = places(drawn)
-        rejected = write_rejects(stage.path / REJECTS, decided.verdicts, where)
+        rejected = write_rejects(place.path / REJECTS, decided.verdicts, where)
         facts = {**facts, **self._facts(decided), "rejected": dict(Counter(r["reason"] for r in rejected))}
-        stage.finish([stage.path / REJECTS], facts)
-        done = Done(stage.path, digest, facts)
-        used = [drawn[0].scores.parent, *(path for f in self.found.values() for path in f.used)]
+        place.finish([place.path / REJECTS], facts)
+        done = Done(place.path, place.path.name, facts)
+        used = [self.scores.path, *(path for f in self.found.values() for path in f.used)]
         published = list(parts(decided.verdicts, where))
         return Judged(published, done, decided.verdicts, [d.scores for d in drawn], used)
 
@@ -184,7 +194,7 @@ class _Court:
 def _score(judge: Judge, job: tuple[PlannedShard, Path, Path]) -> bool:
     planned, file, folder = job
     folder.mkdir(parents=True, exist_ok=True)
-    score_shard(judge, planned, file, Stage(folder))
+    score_shard(judge, planned, file, Place(folder))
     return True
 
 

@@ -20,7 +20,7 @@ from tasks.judge.candidate import REFERENCES, Vectors, first_captures, unit
 from tasks.judge.gate import Gate, GateError
 from tasks.judge.gates.registry import GATES
 from tasks.judge.picture import Kit, Picture, embed
-from tasks.work.stage import Stage
+from tasks.work.place import Place
 
 COLUMNS = ("sample_id", "identity_id", "capture", "view", "augmented", "sha256", "landmarks", "image")
 OF_ROW = ("sample_id", "identity_id", "capture", "view", "augmented", "sha256")
@@ -40,8 +40,8 @@ def make_judge(recipe: Recipe, weights: Path, gates: Sequence[str], found: Mappi
     return Judge(recipe, [GATES.get(name) for name in gates], Kit(Encoder.load(weights), found))
 
 
-def score_shard(judge: Judge, shard: PlannedShard, file: Path, stage: Stage) -> None:
-    """Score the shard `file` into `stage`: scores.parquet, a row a picture in order, and templates.npy.
+def score_shard(judge: Judge, shard: PlannedShard, file: Path, place: Place) -> None:
+    """Score the shard `file` into `place`: scores.parquet, a row a picture in order, and templates.npy.
 
     Raises GateError when the shard holds other identities than were planned.
     """
@@ -55,9 +55,9 @@ def score_shard(judge: Judge, shard: PlannedShard, file: Path, stage: Stage) -> 
         scored, template = _score_identity(judge, planned, list(group))
         rows += scored
         templates.append(template)
-    np.save(stage.path / "templates.npy", np.stack(templates))
-    pq.write_table(pa.Table.from_pylist(rows), stage.path / "scores.parquet", compression="zstd")
-    stage.finish([stage.path / "templates.npy", stage.path / "scores.parquet"], {"pictures": len(rows)})
+    np.save(place.path / "templates.npy", np.stack(templates))
+    pq.write_table(pa.Table.from_pylist(rows), place.path / "scores.parquet", compression="zstd")
+    place.finish([place.path / "templates.npy", place.path / "scores.parquet"], {"pictures": len(rows)})
 
 
 def _pictures(file: Path) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from tasks.report.charts import det, histogram
 from tasks.report.measure import Measures, measure
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.report.shown import Shown, ShownIdentity
-from tasks.stages import Done
+from tasks.work.stage import Done
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "ai-edge-litert", "albumentations")

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from manifests.effects import learned
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.words import View
 from palm_models.engines.checkpoint import TrainingError
@@ -53,17 +54,16 @@ class Batches:
 def begin(
     aligned: Path,
     options: Wgan | Ddpm,
-    free: set[str],
     *,
     seed: int,
     view: View,
     hands: Sequence[str],
     device: str,
 ) -> tuple[Batches, torch.device, dict[str, Any]]:
-    """The photographs, the device, and the settings with which alone a training goes on: all but `free`."""
+    """The photographs, the device, and the settings with which alone a training goes on."""
     palms = read_palms(aligned, view, hands, options.size, options.batch, seed)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    settings = {**options.model_dump(mode="json", exclude=free), "seed": seed, "view": view}
+    settings = {**learned(options), "seed": seed, "view": view}
     return palms, where, settings | {"hands": list(hands), "photos": len(palms.pictures)}
 
 

@@ -22,7 +22,6 @@ from tasks.train.batches import Batches, Progress, begin, facts, grid, record
 BETAS = (0.9, 0.99)  # these and the next two are the Trainer's own
 LARGEST_GRADIENT = 1.0
 EMA_EVERY = 10  # steps
-FREE = {"steps", "save_every", "sample_every", "samples", "sampling_steps", "jitter", "bend", "renoise"}
 
 
 @dataclass
@@ -86,7 +85,7 @@ def train_ddpm(
     step, so a resumed training ends in the same weights. Returns facts for the report.
     """
     began = time.monotonic()
-    palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
+    palms, where, settings = begin(aligned, options, seed=seed, view=view, hands=hands, device=device)
     training = DdpmTraining(options, palms, where)
     if resume:
         training.step = resume_state(out / "state.safetensors", training.parts(), settings)
@@ -102,6 +101,8 @@ def train_ddpm(
             atomic_write(out / f"sample-{training.step:06d}.png", grid(drawn))
         if progress:
             progress(training.step, last)
+    if first == last:  # trained before, but its checkpoint was lost
+        _save(training, loss, out, settings, view, time.monotonic() - began)
     each = (time.monotonic() - began) / max(1, last - first)
     return facts(out, palms, training.step, loss, each)
 

@@ -20,7 +20,6 @@ from palm_models.engines.training_state import Part, resume_state, write_state
 from tasks.train.batches import Batches, Progress, begin, facts, grid, record
 
 SHOWN = 25  # pictures of a sample grid
-FREE = {"epochs", "save_epochs", "noise", "angle"}  # may differ when a training goes on
 
 
 @dataclass
@@ -87,7 +86,7 @@ def train_wgan(
     step, so a resumed training ends in the same weights. Returns facts for the report.
     """
     began = time.monotonic()
-    palms, where, settings = begin(aligned, options, FREE, seed=seed, view=view, hands=hands, device=device)
+    palms, where, settings = begin(aligned, options, seed=seed, view=view, hands=hands, device=device)
     training = WganTraining(options, palms, where)
     if resume:
         training.step = resume_state(out / "state.safetensors", training.parts(), settings)
@@ -99,6 +98,8 @@ def train_wgan(
             _record(training, losses, out, settings, view, time.monotonic() - began)
         if progress:
             progress(training.step, last)
+    if first == last:  # trained before, but its checkpoint was lost
+        _record(training, losses, out, settings, view, time.monotonic() - began)
     each = (time.monotonic() - began) / max(1, last - first)
     return facts(out, palms, training.step, losses[1], each)
 

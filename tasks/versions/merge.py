@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tomli_w
 
-from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, SCHEMA_VERSION, WRITTEN
+from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, WRITTEN
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import publish
@@ -24,7 +24,8 @@ from tasks.draw.samples import drawn_with
 from tasks.engines.registry import ENGINES
 from tasks.report.show import page, sheet
 from tasks.versions.merge_sources import PARAMETERS, Source, arrange
-from tasks.work.stage import Work, code_digest, digest_of
+from tasks.work.place import Work
+from tasks.work.stage import Stage
 
 BATCH_ROWS = 256
 NAMES = ("sample_id", "identity_id", "subject_id", "parent_sample_id")  # columns that get a source's prefix
@@ -109,13 +110,11 @@ def _fields(datasets: Sequence[Version]) -> list[pa.Field]:
 def _rewrite(source: Source, fields: Sequence[pa.Field], work: Path, report: Callable[[int], None]) -> Path:
     """A shard with the rows of a source as the merged version has them, written once."""
     schema = pa.schema(fields)
-    digest = digest_of(
-        SCHEMA_VERSION, source.dataset.metadata["content"], source.name, source.prefix, source.identities,
-        str(schema), code_digest("tasks/versions/merge.py"),
-    )  # fmt: skip
-    stage = Work(work).stage("merged", digest)
-    file, aside = stage.path / "shard.parquet", stage.path / "shard.partial"
-    if not stage.is_done():
+    given = {"version": source.dataset.metadata["content"], "named": [source.name, source.prefix]}
+    given |= {"identities": list(source.identities), "schema": str(schema)}
+    place = Stage("merged", None, code=("tasks.versions.merge",), given=given).place(Work(work))
+    file, aside = place.path / "shard.parquet", place.path / "shard.partial"
+    if not place.is_done():
         with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
             count = 0
             for table in _tables(source, schema):
@@ -123,7 +122,7 @@ def _rewrite(source: Source, fields: Sequence[pa.Field], work: Path, report: Cal
                 count += table.num_rows
                 report(count)
         aside.replace(file)
-        stage.finish([file], {"images": count})
+        place.finish([file], {"images": count})
     return file
 
 

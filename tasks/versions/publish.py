@@ -15,8 +15,8 @@ from tasks.judge.rejects import publishable
 from tasks.judge.release import check_release
 from tasks.judge.rounds import Judged
 from tasks.report.report import write_pictures_and_report
-from tasks.stages import Done
 from tasks.versions.software import software
+from tasks.work.stage import Done
 
 log = logging.getLogger("palmforge")
 
@@ -62,7 +62,7 @@ def publish_dataset(
         finish=finish,
         version=recipe.dataset.version,
         night=recipe.nightly.night,
-        software=software(),
+        software=software(recipe.engine.name),
         republish=republish,
     )
     if recipe.remote_home:

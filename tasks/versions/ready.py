@@ -6,7 +6,7 @@ from pathlib import Path
 from manifests.files.layout import PublishError, check_writable
 from manifests.files.remote import is_remote
 from manifests.recipe import Recipe, RecipeError
-from tasks.draw.plan import check
+from tasks.draw.prepare import check
 from tasks.engines.registry import engine_of
 from tasks.photographs.sources.registry import source_kind
 

@@ -5,16 +5,23 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from tasks.work.stage import code_digest
+from tasks.draw.shards import CODE
+from tasks.engines.registry import ENGINES
+from tasks.work.closure import HERE
 
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pillow", "albumentations")
-DRAWING = ("palm_models", "tasks/draw/samples.py", "tasks/draw/augment.py", "manifests/contract/images.py")
 
 
-def software() -> dict[str, str]:
-    """Digest of the drawing code, and the versions of Python, of the libraries and of the kind of machine."""
+def software(engine: str = "") -> dict[str, str]:
+    """Digest of the code that `engine` draws with, and the versions of Python, libraries and kind of machine.
+
+    Where none is named, of every engine's code: so 0.1.0 told it.
+    """
+    names = [engine] if engine in ENGINES else list(ENGINES.ours)
+    engines = [module for name in names for module in ENGINES.get(name).modules()]
     found = {
-        "code": code_digest(*DRAWING),
+        **({"engine": engine} if engine else {}),
+        "code": HERE.digest(*CODE, *engines)[:16],
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
@@ -30,7 +37,7 @@ def changes(recorded: Mapping[str, Any]) -> list[str]:
     """What differs between the software that `recorded` names and this one, a line each."""
     if not recorded:
         return ["the version does not say which software drew it: it is older than this palmforge"]
-    here = software()
+    here = software(str(recorded.get("engine", "")))
     names = dict.fromkeys([*recorded, *here])
     return [
         f"{name}: {recorded.get(name, 'absent')} then, {here.get(name, 'absent')} now"

@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from manifests.files.layout import LATEST, MANIFEST
+from manifests.files.layout import CHECKSUMS, LATEST, MANIFEST
 from manifests.files.locks import hold
+from manifests.files.remote import RemoteError, files_below
+from manifests.publish.mirror import newest
 from manifests.recipe import Recipe
 from tasks.versions.unchanged import PUBLISHED
-from tasks.work.stage import OWNER, Stage
+from tasks.work.place import OWNER, Place
 
+STALE = "stale work was cut off: the same command goes on with it"
 ORDER = ("photos", "aligned", "checkpoints", "shards")  # then whatever else there is
 
 
@@ -67,10 +70,13 @@ def status(work: Path, recipe: Recipe | None = None) -> Status:
     )
     if recipe:
         running = {name: pid for name, pid in running.items() if name == recipe.name}
-    versions, newest = _versions(recipe) if recipe else ((), "")
-    stale = any(s.state == "stale" for s in stages)
-    hints = ("stale work was cut off: the same command goes on with it",) if stale else ()
-    return Status(str(work), running, stages, versions, newest, hints)
+    hints = [STALE] if any(s.state == "stale" for s in stages) else []
+    versions, latest = tuple[str, ...](), ""
+    try:
+        versions, latest = _versions(recipe) if recipe else ((), "")
+    except RemoteError as error:
+        hints.append(f"its versions are not known: {error}")
+    return Status(str(work), running, stages, versions, latest, tuple(hints))
 
 
 def _running(work: Path) -> Iterator[tuple[str, int]]:
@@ -109,29 +115,29 @@ def _lives(pid: int) -> bool:
 def _stages(work: Path) -> list[Path]:
     found = [p for p in work.glob("*/*") if p.is_dir() and not p.name.startswith(".")]
     known = [
-        p for p in found if p.parent.name != PUBLISHED and (any(p.glob(f"{OWNER}*")) or Stage(p).is_done())
+        p for p in found if p.parent.name != PUBLISHED and (any(p.glob(f"{OWNER}*")) or Place(p).is_done())
     ]
     place = {name: number for number, name in enumerate(ORDER)}
     return sorted(known, key=lambda p: (place.get(p.parent.name, len(ORDER)), p.parent.name, p.name))
 
 
 def _stage(path: Path, running: set[str]) -> StageStatus:
-    stage, shards = Stage(path), [p for p in path.iterdir() if p.name.startswith("identities-")]
+    place, shards = Place(path), [p for p in path.iterdir() if p.name.startswith("identities-")]
     owners = tuple(sorted(p.name.removeprefix(OWNER) for p in path.glob(f"{OWNER}*")))
-    planned = stage.planned() if shards else 1
-    done = sum(Stage(p).is_done() for p in shards) if shards else int(stage.is_done())
-    whole = stage.is_done() or bool(shards and done >= (planned or len(shards)))
+    planned = place.planned() if shards else 1
+    done = sum(Place(p).is_done() for p in shards) if shards else int(place.is_done())
+    whole = place.is_done() or bool(shards and done >= (planned or len(shards)))
     state = "done" if whole else "running" if running & set(owners) else "stale"
     size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return StageStatus(
-        path.parent.name, path.name, state, owners, done, planned, _rejected(stage, shards), size
+        path.parent.name, path.name, state, owners, done, planned, _rejected(place, shards), size
     )
 
 
-def _rejected(stage: Stage, shards: list[Path]) -> dict[str, int]:
+def _rejected(place: Place, shards: list[Path]) -> dict[str, int]:
     """Reasons with their numbers, as the stages' markers tell them."""
     sums: dict[str, int] = {}
-    for part in [stage, *map(Stage, shards)]:
+    for part in [place, *map(Place, shards)]:
         reasons = part.facts().get("rejected", {})
         for reason, number in reasons.items() if isinstance(reasons, dict) else ():
             sums[reason] = sums.get(reason, 0) + int(number)
@@ -139,9 +145,10 @@ def _rejected(stage: Stage, shards: list[Path]) -> dict[str, int]:
 
 
 def _versions(recipe: Recipe) -> tuple[tuple[str, ...], str]:
-    home = Path(recipe.out) / recipe.name
-    names = tuple(
-        sorted(p.parent.name for p in home.glob(f"*/{MANIFEST}") if not p.parent.name.startswith("."))
-    )
-    newest = (home / LATEST).read_text(encoding="utf-8").strip() if (home / LATEST).is_file() else ""
-    return names, newest
+    """The complete versions where `out` says they are, and the one that LATEST names. Raises RemoteError."""
+    if home := recipe.remote_home:
+        whole = [n.removesuffix(f"/{CHECKSUMS}") for n in files_below(home) if n.endswith(f"/{CHECKSUMS}")]
+        return tuple(sorted(n for n in whole if "/" not in n)), newest(home)
+    found = (p.parent.name for p in recipe.home.glob(f"*/{MANIFEST}") if not p.parent.name.startswith("."))
+    latest = recipe.home / LATEST
+    return tuple(sorted(found)), latest.read_text(encoding="utf-8").strip() if latest.is_file() else ""

@@ -10,7 +10,7 @@ from manifests.files.layout import DELETING, explain_write_errors
 from manifests.publish.retention import retain, retain_remote
 from manifests.recipe import Recipe
 from tasks.versions.unchanged import PUBLISHED, remember
-from tasks.work.stage import MARKER, OWNER
+from tasks.work.place import MARKER, OWNER
 
 KEPT_FOR_EVER = ("photos", "checkpoints")  # photographs and hours of training: only a person deletes these
 SHARD = re.compile(r"^identities-(\d+)-(\d+)$")

@@ -2,21 +2,29 @@
 
 from pathlib import Path
 
-from manifests.files.layout import LATEST, MANIFEST, file_sha256
+from manifests.effects import Effect, without
+from manifests.files.layout import LATEST, MANIFEST
 from manifests.publish.mirror import newest
 from manifests.recipe import Recipe
-from palm_models.shipped import SHIPPED
 from tasks.photographs.sources.registry import source_kind
-from tasks.work.stage import Stage, Work, code_digest, digest_of
+from tasks.work.stage import Stage
 
 PUBLISHED = "published"  # the stage that notes it
+STEPS = (
+    "tasks.photographs.steps",
+    "tasks.engines.trained",
+    "tasks.draw.shards",
+    "tasks.judge.rounds",
+    "tasks.versions.publish",
+    "tasks.versions.tidy",
+)
 
 
 def published(recipe: Recipe) -> Path | None:
     """The version that LATEST names, when it was made by this recipe from these inputs with this code."""
-    stage = _stage(recipe)
+    place = stage(recipe).place()
     home = recipe.home
-    name = str(stage.facts().get("version", ""))
+    name = str(place.facts().get("version", ""))
     try:
         latest = (home / LATEST).read_text(encoding="utf-8").strip()
     except OSError:
@@ -28,21 +36,25 @@ def published(recipe: Recipe) -> Path | None:
 
 def remember(recipe: Recipe, version: Path) -> Path:
     """Note, when all else is done, that `version` is what the recipe asks for; returns the note's folder."""
-    stage = _stage(recipe)
-    stage.finish([], {"version": version.name, "folder": str(version.absolute())})
-    return stage.path
+    place = stage(recipe).place()
+    place.finish([], {"version": version.name, "folder": str(version.absolute())})
+    return place.path
 
 
-def _stage(recipe: Recipe) -> Stage:
-    """Named by all that determines a version, known without reading a photograph or drawing a picture."""
+def stage(recipe: Recipe) -> Stage:
+    """All that determines a version, known without reading a photograph or drawing a picture."""
     given = Path(recipe.train.checkpoint)  # "shipped" and "train" are no folders
-    learned = [file_sha256(f) for folder in (SHIPPED, given) for f in sorted(folder.glob("*.*"))]
-    digest = digest_of(
-        recipe.digest(),
-        str(recipe.remote_home or recipe.home.absolute()),
-        recipe.nightly.keep_versions,
-        source_kind(recipe).listing(recipe),
-        learned,
-        code_digest("flows", "tasks", "manifests", "palm_models"),
+    model = [Path(recipe.align.model)] if recipe.align.model else []
+    return Stage(
+        PUBLISHED,
+        recipe,
+        options=tuple(without(recipe, Effect.NOTHING)),
+        code=STEPS,
+        data=("palm_models/weights", "tasks/report/templates", "manifests/publish/templates"),
+        files=(*sorted(f for f in given.glob("*.*") if f.is_file()), *(m for m in model if m.is_file())),
+        given={
+            "home": str(recipe.remote_home or recipe.home.absolute()),
+            "kept": recipe.nightly.keep_versions,
+            "listing": source_kind(recipe).listing(recipe),
+        },
     )
-    return Work.of(recipe).stage(PUBLISHED, digest)

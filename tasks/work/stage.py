@@ -1,115 +1,82 @@
-"""The work folder: finished stages, named by digests of all that determined them, marked done last."""
+"""Stage: a step's declaration of all that determines its result; its digest is made of this."""
 
-import hashlib
-import json
-import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from manifests.files.layout import atomic_write, file_sha256
-from manifests.recipe import Recipe
+from manifests.files.layout import file_sha256
+from tasks.work.closure import HERE, Tree
+from tasks.work.digest import digest_of
+from tasks.work.place import Place, Work
 
-MARKER = "DONE.json"
-PLAN = "PLAN.json"  # how many parts a stage is to have, for those who watch it
-OWNER = ".of-"  # prefix of empty files that name the recipes which use a stage
-log = logging.getLogger("palmforge")
-
-
-def digest_of(*parts: object) -> str:
-    """Sixteen hex digits that name `parts` (JSON-able): equal parts, equal name, whatever their key order."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+if TYPE_CHECKING:
+    from manifests.recipe import Recipe
 
 
-@cache
-def code_digest(*packages: str) -> str:
-    """Names the source code of packages or single modules ("palm_models", "tasks/draw/shards.py")."""
-    root = Path(__file__).resolve().parents[2]
-    names = sorted(p for package in packages for p in ((root / package).rglob("*.py") or [root / package]))
-    names += [root / p for p in packages if p.endswith(".py")]
-    return digest_of([(str(p.relative_to(root)), hashlib.sha256(p.read_bytes()).hexdigest()) for p in names])
+@dataclass(frozen=True)
+class Done:
+    """What a step leaves behind: where, named by which digest, with which facts for the report."""
+
+    path: Path
+    digest: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One folder of finished or half-finished work; `path` exists, its marker only when the work is whole."""
+    """What the step called `name` reads under one recipe; equal digests, equal results.
 
-    path: Path
+    options: of the recipe, by their dotted names or whole sections; those whose field says that they change
+    nothing are left out. code: modules, of which everything they import counts; alone: modules that count
+    without what they import. data: files and folders
+    beside the code, from the root of the repository. files: the recipe's own, by content. given: all else,
+    JSON-able: digests of the stages before it, listings of what is too large to be read.
+    """
 
-    def is_done(self) -> bool:
-        """True when the marker is there and every file it names still has the size it had."""
-        info = self.info()
-        return bool(info) and all(
-            (self.path / name).is_file() and (self.path / name).stat().st_size == size
-            for name, (size, _) in info["files"].items()
+    name: str
+    recipe: Recipe | None
+    options: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def digest(self, tree: Tree = HERE) -> str:
+        """Sixteen hex digits. Raises OSError for a file that cannot be read."""
+        return digest_of(
+            self.name,
+            {name: self.recipe.option(name) for name in self.options} if self.recipe else {},
+            tree.digest(*self.code),
+            [tree.source(module).sha256 for module in self.alone],
+            [(name, tree.content(name)) for name in sorted(self._data(tree))],
+            [file_sha256(file) for file in self.files],
+            self.given,
         )
 
-    def is_whole(self) -> bool:
-        """True when it is done and every byte is still what it was: rereads and rehashes the files.
+    def _data(self, tree: Tree) -> list[str]:
+        paths = [file for name in self.data for file in ((tree.root / name).rglob("*") or [tree.root / name])]
+        paths += [tree.root / name for name in self.data]
+        return [str(path.relative_to(tree.root)) for path in set(paths) if path.is_file()]
 
-        A stage that is not is marked undone, so that its work is done again.
-        """
-        done = self.is_done()
-        for name, (_, sha256) in self.info()["files"].items() if done else ():
-            if file_sha256(self.path / name) != sha256:
-                log.warning("%s: changed since it was made; it is made again", self.path / name)
-                (self.path / MARKER).unlink()
-                return False
-        return done
-
-    def info(self) -> dict[str, Any]:
-        """What `finish` recorded, or nothing when the stage is not done or its marker is unreadable."""
-        try:
-            info = json.loads((self.path / MARKER).read_bytes())
-            names = {name: (int(size), str(sha256)) for name, (size, sha256) in info["files"].items()}
-        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-            return {}  # none, or torn by a power cut
-        return {**info, "files": names}
-
-    def finish(self, files: Iterable[Path], facts: Mapping[str, Any] | None = None) -> None:
-        """Write the marker, last: `files` lie under `path` and are already on disk."""
-        names = {str(f.relative_to(self.path)): (f.stat().st_size, file_sha256(f)) for f in files}
-        marker = {"files": names, "facts": dict(facts or {})}
-        atomic_write(self.path / MARKER, json.dumps(marker, indent=1, sort_keys=True).encode())
-
-    def plan(self, parts: int) -> None:
-        """Note, before the work, how many shards the stage is to have."""
-        atomic_write(self.path / PLAN, json.dumps({"shards": parts}).encode())
-
-    def planned(self) -> int:
-        """How many shards it is to have; 0 when nobody said."""
-        try:
-            return int(json.loads((self.path / PLAN).read_bytes())["shards"])
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return 0
-
-    def facts(self) -> dict[str, Any]:
-        """The facts that `finish` was given."""
-        return dict(self.info().get("facts", {}))
+    def place(self, work: Work | None = None) -> Place:
+        """Where its work lies, or will: in `work`, else in the work folder of its recipe."""
+        if work is None:
+            assert self.recipe is not None
+            work = Work.of(self.recipe)
+        return work.place(self.name, self.digest())
 
 
-@dataclass(frozen=True)
-class Work:
-    """The root of the work folder; safe to delete as a whole, all of it can be made again."""
-
-    root: Path
-    owner: str = ""  # the recipe's name: stages remember who needs them, so that old ones can be tidied away
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> "Work":
-        """The work folder of a recipe."""
-        return cls(Path(recipe.work), recipe.name)
-
-    def stage(self, name: str, digest: str) -> Stage:
-        """The folder of stage `name` for work named `digest`; created when missing.
-
-        Raises OSError, naming the folder, when it cannot be written.
-        """
-        path = self.root / name / digest
-        path.mkdir(parents=True, exist_ok=True)
-        if self.owner:
-            (path / f"{OWNER}{self.owner}").touch()
-        return Stage(path)
+def once(place: Place, run: Callable[[], Mapping[str, Any]], *files: str) -> Done:
+    """Run the step of a place unless its marker says that it is whole; the marker is written last."""
+    if not place.is_whole():
+        began = time.monotonic()
+        facts = dict(run())
+        place.finish(
+            [place.path / name for name in files], {**facts, "seconds": round(time.monotonic() - began, 1)}
+        )
+    return Done(place.path, place.path.name, place.facts())

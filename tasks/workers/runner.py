@@ -4,10 +4,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from tasks.work.stage import code_digest
+from tasks.work.closure import PACKAGES, content_digest
 from tasks.workers.parallel import RunnerError, in_order
 from tasks.workers.threads import one_thread_a_process
 from tasks.workers.workers import Workers
@@ -19,8 +20,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+@cache
 def _code() -> str:
-    return code_digest("palm_models", "tasks", "manifests")
+    return content_digest(*PACKAGES)
 
 
 def run(

@@ -1,10 +1,14 @@
 """Workers: who does the work of a recipe."""
 
-from dataclasses import dataclass
-from typing import Literal
+from __future__ import annotations
 
-from manifests.recipe import Recipe
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
 from tasks.workers.parallel import available_cores
+
+if TYPE_CHECKING:
+    from manifests.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Workers:
     address: str = ""
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "Workers":
+    def of(cls, recipe: Recipe) -> Workers:
         """The workers that the recipe's section engine asks for."""
         engine = recipe.engine
         return cls(engine.runner, engine.workers, engine.dask_address)

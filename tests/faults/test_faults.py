@@ -242,5 +242,5 @@ def test_nothing_changed_is_told_without_drawing_or_publishing(nights, tmp_path,
     recipe = write(tmp_path)
     nights.run(recipe)
     before = {p: p.stat().st_mtime_ns for p in home.rglob("*")}
-    assert "nothing changed" in nights.run(recipe, fault={"at": "tasks.stages:generate"})
+    assert "nothing changed" in nights.run(recipe, fault={"at": "tasks.draw.shards:generate"})
     assert {p: p.stat().st_mtime_ns for p in home.rglob("*")} == before

@@ -15,7 +15,7 @@ from tests.helpers.one_night import Nights, Reader, files
 
 KILLS = {
     "ingest: the second photograph": ("tasks.photographs.ingest:examine", 2),
-    "ingest: the table is there, the marker is not": ("tasks.work.stage:Stage.finish", 1),
+    "ingest: the table is there, the marker is not": ("tasks.work.place:Place.finish", 1),
     "align: the tables are written, not renamed": ("tasks.photographs.align:fsync_file", 1),
     "train: after the first saved state": ("tasks.train.diffusion:_step", 4),
     "train: the weights are saved, the state is not": ("tasks.train.diffusion:write_state", 1),

@@ -11,9 +11,8 @@ import pandas as pd
 from manifests.recipe import load
 from manifests.tools.verify import verify
 from palm_models.hand.identity import Identity, make_identity
-from tasks import stages
 from tasks.draw.shards import generate
-from tasks.work.stage import Work
+from tasks.engines.trained import train
 
 
 def images(version):
@@ -50,17 +49,17 @@ def test_more_identities_and_captures_change_no_earlier_image(write_recipe):
     small = load(write_recipe())
     large = load(write_recipe(), ["dataset.identities=9", "dataset.captures=3", "engine.workers=2"])
     quiet = lambda done, total: None  # noqa: E731
-    before = shard_images(generate(small, Work(Path(small.work)), None, "", quiet))
-    after = shard_images(generate(large, Work(Path(large.work)), None, "", quiet))
+    before = shard_images(generate(small, None, quiet).shards)
+    after = shard_images(generate(large, None, quiet).shards)
     assert len(after) == 27 and all(after[sample] == data for sample, data in before.items())
 
 
 def test_growing_reuses_the_shards_that_are_whole(write_recipe):
     small, large = load(write_recipe()), load(write_recipe(), ["dataset.identities=8"])
     said = []
-    first = generate(small, Work(Path(small.work)), None, "", lambda done, total: None)
+    first = generate(small, None, lambda done, total: None).shards
     times = {p: p.stat().st_mtime_ns for p in first}
-    second = generate(large, Work(Path(large.work)), None, "", lambda done, total: said.append((done, total)))
+    second = generate(large, None, lambda done, total: said.append((done, total))).shards
     assert second[:3] == first and said[0] == (3, 4)
     assert all(p.stat().st_mtime_ns == t for p, t in times.items())
 
@@ -68,17 +67,17 @@ def test_growing_reuses_the_shards_that_are_whole(write_recipe):
 def test_a_damaged_shard_is_drawn_again(write_recipe):
     recipe = load(write_recipe())
     quiet = lambda done, total: None  # noqa: E731
-    paths = stages.generate(recipe, None, quiet).shards
+    paths = generate(recipe, None, quiet).shards
     whole = paths[1].read_bytes()
     paths[1].write_bytes(whole[: len(whole) // 2])
-    assert stages.generate(recipe, None, quiet).shards[1].read_bytes() == whole
+    assert generate(recipe, None, quiet).shards[1].read_bytes() == whole
 
 
 def test_rows_of_the_shipped_weights_credit_what_they_learned_from(write_recipe):
     from tasks.draw.card import card_facts
 
     recipe = load(write_recipe(engine={"name": "diffusion"}))
-    checkpoint = stages.train(recipe, None, lambda done, total: None)
+    checkpoint = train(recipe, None, lambda done, total: None)
     facts = card_facts(recipe, checkpoint)
     assert facts.source_dataset == "feyiamujo/human-palm-images" and "CC BY 4.0" in facts.source_license
     assert facts.checkpoint == checkpoint.digest

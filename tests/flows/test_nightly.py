@@ -12,7 +12,8 @@ from manifests.read.open import version_folder
 from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
 from manifests.tools.verify import verify
-from tasks import stages
+from tasks.draw.shards import generate
+from tasks.photographs.steps import ingest
 from tasks.versions.nightly import tonight
 from tasks.versions.unchanged import published
 from tests.helpers.fake_shards import make_shards, publish_shards
@@ -89,18 +90,18 @@ def test_work_that_another_recipe_uses_stays(growing, tmp_path):
 
 
 def test_leftovers_of_killed_runs_are_swept(growing, tmp_path):
-    stage = stages.generate(growing, None, quiet).done.path
-    (stage / "identities-0000000-0000002" / "shard.4711.partial").write_bytes(b"half")
-    (stage.parent / ".deleting-abc").mkdir()
+    place = generate(growing, None, quiet).done.path
+    (place / "identities-0000000-0000002" / "shard.4711.partial").write_bytes(b"half")
+    (place.parent / ".deleting-abc").mkdir()
     version = build(growing)
-    assert not list(stage.parent.rglob("*.partial")) and not (stage.parent / ".deleting-abc").exists()
+    assert not list(place.parent.rglob("*.partial")) and not (place.parent / ".deleting-abc").exists()
     assert verify(version).ok
 
 
 def test_photographs_and_checkpoints_are_never_deleted(write_recipe, tmp_path):
     drawn = {"kind": "renderer", "identities": 1, "captures": 1}
     recipe = load(write_recipe(source=drawn, dataset={"identities": 1, "captures": 1, "size": 32}))
-    stages.ingest(recipe, quiet)
+    ingest(recipe, quiet)
     folder = next((tmp_path / "work" / "photos").iterdir())
     build(recipe.model_copy(update={"seed": 6}))
     assert (folder / "photos.parquet").is_file()

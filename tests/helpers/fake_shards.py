@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.images import SUFFIX, encode
+from manifests.contract.split import split_of
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import Published, publish
 from manifests.recipe import parse
 from manifests.recipe.sections import Splits
-from manifests.recipe.split import split_of
 
 HANDS = ("left", "right")
 CREATED = "2026-11-23T02:00:00+00:00"

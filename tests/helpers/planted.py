@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.images import decode, encode
-from tasks.work.stage import Stage
+from tasks.work.place import Place
 
 Rows = dict[str, dict[str, Any]]  # by sample
 
@@ -25,7 +25,7 @@ def rewrite(shards: list[Path], change: Callable[[Rows], None]) -> None:
             pq.read_metadata(path).row_group(0),
         )
         pq.write_table(table, path, row_group_size=group.num_rows)
-        Stage(path.parent).finish([path], {"images": len(rows)})
+        Place(path.parent).finish([path], {"images": len(rows)})
 
 
 def put(row: dict[str, Any], picture: np.ndarray) -> None:

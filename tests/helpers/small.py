@@ -1,17 +1,26 @@
 """Small datasets drawn by the renderer and published without Prefect: for tests of what comes after."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from manifests.read.open import Version, open_dataset
-from manifests.recipe import parse
-from tasks import stages
-from tasks.judge.rounds import judge
+from manifests.recipe import Recipe, parse
+from tasks.draw.shards import draw_more, generate
+from tasks.engines.trained import train
+from tasks.judge.rounds import Judged, judge
 from tasks.versions.publish import publish_dataset
+from tasks.work.stage import Done
 
 
 def quiet(done: int, total: int) -> None:
     """A progress that says nothing."""
+
+
+def judged_by(recipe: Recipe, checkpoint: Done | None = None, palms: Done | None = None) -> Judged:
+    """The recipe drawn and judged, its rejects replaced."""
+    drawn = generate(recipe, checkpoint, quiet)
+    return judge(recipe, drawn, palms, quiet, partial(draw_more, recipe, checkpoint))
 
 
 def build(folder: Path, name: str = "small", keeps: Path | None = None, **sections: Any) -> Version:
@@ -28,7 +37,7 @@ def build(folder: Path, name: str = "small", keeps: Path | None = None, **sectio
     for key, value in sections.items():
         base[key] = {**base.get(key, {}), **value} if isinstance(value, dict) else value
     recipe = parse(base)
-    checkpoint = stages.train(recipe, None, quiet)
-    judged = judge(recipe, checkpoint, None, quiet)
+    checkpoint = train(recipe, None, quiet)
+    judged = judged_by(recipe, checkpoint)
     done = {"train": checkpoint, "judge": judged.done}
     return open_dataset(publish_dataset(recipe, judged, done, quiet, keeps))

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import decode
 from manifests.recipe import Recipe
-from palm_models.measure.encoder import Encoder, weights_digest
+from palm_models.measure.encoder import Encoder
 from palm_models.shipped import SHIPPED
 from tasks.judge.gate import Found, GateError
-from tasks.stages import Done
-from tasks.work.stage import Stage, Work, code_digest, digest_of
+from tasks.work.place import Place
+from tasks.work.stage import Done, Stage
 
+ENCODER = tuple(f"palm_models/weights/encoder.{kind}" for kind in ("json", "safetensors"))
 BLOCK = 65536  # gallery rows that are compared at once
 TURN = 10.0  # degrees that a variant is turned to either side; the encoder bridges 5 more
 CROPS = (0.88, 0.78)  # share of the side that a variant shows, in the middle and at each corner
@@ -45,16 +46,20 @@ class Gallery:
 
 def gallery_of(recipe: Recipe, palms: Done) -> Found:
     """The gallery of aligned photographs in the work folder, made when it is not there."""
-    code = code_digest("palm_models/measure/encoder.py", "tasks/judge/gates/gallery.py")
-    stage = Work.of(recipe).stage("gallery", digest_of(weights_digest(SHIPPED), palms.digest, code))
-    if not stage.is_done():
-        build(palms.path / "aligned.parquet", Encoder.load(SHIPPED), stage)
-    facts = {"photographs": stage.facts()["photographs"]}
-    return Found(stage.path, stage.path.name, used=(stage.path,), facts=facts)
+    place = stage(recipe, palms.digest).place()
+    if not place.is_done():
+        build(palms.path / "aligned.parquet", Encoder.load(SHIPPED), place)
+    facts = {"photographs": place.facts()["photographs"]}
+    return Found(place.path, place.path.name, used=(place.path,), facts=facts)
 
 
-def build(aligned: Path, encoder: Encoder, stage: Stage) -> None:
-    """Embed every aligned palm of `aligned` (Parquet) in all its variants into `stage`.
+def stage(recipe: Recipe, palms: str) -> Stage:
+    """What a gallery is made of; `palms` is the digest of the aligned photographs."""
+    return Stage("gallery", recipe, code=("tasks.judge.gates.gallery",), data=ENCODER, given={"palms": palms})
+
+
+def build(aligned: Path, encoder: Encoder, place: Place) -> None:
+    """Embed every aligned palm of `aligned` (Parquet) in all its variants into `place`.
 
     Raises GateError when there is none: align.views must have palm for the leakage gate.
     """
@@ -68,10 +73,10 @@ def build(aligned: Path, encoder: Encoder, stage: Stage) -> None:
                     photos += [row["photo_id"]] * VARIANTS
     if not photos:
         raise GateError(f'{aligned}: no palms to compare with: set align.views = ["palm", "hand"]')
-    np.save(stage.path / "vectors.npy", np.concatenate(vectors))
-    (stage.path / "photos.txt").write_text("\n".join(photos))
-    files = [stage.path / "vectors.npy", stage.path / "photos.txt"]
-    stage.finish(files, {"photographs": len(set(photos)), "vectors": len(photos)})
+    np.save(place.path / "vectors.npy", np.concatenate(vectors))
+    (place.path / "photos.txt").write_text("\n".join(photos))
+    files = [place.path / "vectors.npy", place.path / "photos.txt"]
+    place.finish(files, {"photographs": len(set(photos)), "vectors": len(photos)})
 
 
 def load(folder: Path) -> Gallery:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from manifests.recipe import Recipe
     from palm_models.photo.landmarks import HandFinder
     from tasks.judge.picture import Picture
-    from tasks.stages import Done
+    from tasks.work.stage import Done
 
 ATTEMPTS = 3  # tries to find a hand that is not where it was asked for
 CLOSE = 0.2  # palm widths: a hand read this near to where it was asked for is there

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from manifests.recipe import Recipe
     from tasks.judge.gates.gallery import Gallery
     from tasks.judge.picture import Picture
-    from tasks.stages import Done
+    from tasks.work.stage import Done
 
 NONE_AT_HAND = (
     "no photographs are at hand to compare with (source.kind is none); what is known of the shipped weights' "

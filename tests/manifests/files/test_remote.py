@@ -18,7 +18,7 @@ from manifests.recipe.errors import RecipeError
 from manifests.tools.verify import verify
 from tasks.photographs.sources.found import SourceError
 from tasks.photographs.sources.source import SourceSpec, find
-from tasks.stages import ingest
+from tasks.photographs.steps import ingest
 from tests.helpers.fake_shards import make_shards, publish_shards
 from tests.helpers.s3_server import Proxy, environment
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from manifests.contract.split import split_of
 from manifests.recipe import leaves, load, parse
 from manifests.recipe.errors import RecipeError
-from manifests.recipe.split import split_of
 from manifests.recipe.table import with_table
 
 SHIPPED = sorted(Path(__file__).parents[3].glob("datasets/*.toml"))

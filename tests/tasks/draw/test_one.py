@@ -15,7 +15,7 @@ from manifests.contract.images import decode, encode, is_marked
 from manifests.contract.schema import COLUMNS
 from manifests.recipe import load
 from palm_models.hand.identity import Identity
-from tasks import stages
+from tasks.draw import shards
 
 SMALL = ("--engine", "renderer", "--size", "48", "--workers", "1")
 
@@ -46,7 +46,7 @@ def test_pictures_manifest_and_gif_are_there_and_marked(made):
 
 def test_the_same_number_is_the_same_hand_as_in_a_dataset(made, write_recipe):
     recipe = load(write_recipe(), ["dataset.identities=4", "identity.skin_tone=35"])
-    shard = stages.generate(recipe, None, lambda done, total: None).shards[1]
+    shard = shards.generate(recipe, None, lambda done, total: None).shards[1]
     wanted = [
         r["image"]["bytes"] for r in pq.read_table(shard).to_pylist() if r["identity_id"] == "s000001_right"
     ]

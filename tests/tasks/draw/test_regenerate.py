@@ -51,7 +51,7 @@ def test_rows_of_the_diffusion_engine_too(tmp_path):
     for image in regenerate(dataset, some(dataset, 9, 0)):
         assert image.same and image.image == published(dataset, image.sample_id)
     again._engine.cache_clear()
-    with pytest.raises(RegenerateError, match=r"weights .* are not in"):
+    with pytest.raises(RegenerateError, match=r"weights .* are in no folder of these"):
         row = {**dataset.rows().slice(0, 1).to_pylist()[0], "checkpoint": "0" * 64}
         draw(dataset, row, json.loads(dataset.identities()["identity_parameters"][0].as_py()), [tmp_path])
 

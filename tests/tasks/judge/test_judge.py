@@ -16,13 +16,13 @@ from manifests.tools.verify import verify
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks import stages
+from tasks.draw.shards import generate
 from tasks.judge.release import ReleaseError
-from tasks.judge.rounds import judge
 from tasks.report.accounting import count_identities, count_images
-from tasks.stages import Done
 from tasks.versions.publish import publish_dataset
+from tasks.work.stage import Done
 from tests.helpers import planted
+from tests.helpers.small import judged_by
 
 IDENTITIES, CAPTURES = 48, 4
 SOMEBODY = 7_000_000  # seed of the palms that stand for photographs of people
@@ -45,7 +45,7 @@ def drawn(tmp_path_factory):
     }  # fmt: skip
     path = folder / "judged.toml"
     path.write_text(tomli_w.dumps(recipe))
-    stages.generate(load(path), None, quiet)
+    generate(load(path), None, quiet)
     return path
 
 
@@ -123,7 +123,7 @@ def plant(rows, names, pictures):
 
 
 def test_clean_palms_pass(drawn, photographs, tmp_path):
-    judged = judge(copy_of(drawn, tmp_path), None, photographs[1], quiet)
+    judged = judged_by(copy_of(drawn, tmp_path), palms=photographs[1])
     rejected = sum(f is not None and f.gate != "attempts" for v in judged.verdicts for f in v.faults)
     assert rejected <= 0.02 * IDENTITIES * CAPTURES
     assert judged.done.facts["photographs"] == 50 and set(judged.done.facts["gates"].values()) == {"judged"}
@@ -134,11 +134,11 @@ def test_planted_faults_are_found_and_the_release_gate_refuses(drawn, photograph
     recipe, expected = copy_of(drawn, tmp_path), {}
     unjudged = [f"work={recipe.work}", f"out={recipe.out}", "gates.use=[]", "dataset.identities=12"]
     before = load(drawn, unjudged)
-    published = publish_dataset(before, judge(before, None, None, quiet), {}, quiet)
-    shards = stages.generate(recipe, None, quiet).shards
+    published = publish_dataset(before, judged_by(before), {}, quiet)
+    shards = generate(recipe, None, quiet).shards
     names = list(dict.fromkeys(n for s in shards for n in pq.read_table(s)["identity_id"].to_pylist()))
     planted.rewrite(shards, lambda rows: expected.update(plant(rows, names, pictures)))
-    judged = judge(recipe, None, palms, quiet)
+    judged = judged_by(recipe, palms=palms)
     found = {
         r["sample_id"]: f.gate
         for v in judged.verdicts
@@ -160,14 +160,14 @@ def test_rejects_are_replaced_published_and_counted(drawn, tmp_path):
     recipe = copy_of(drawn, tmp_path)
     few = ["dataset.identities=12", "gates.attempts=3.0", "gates.max_rejected=0.9"]
     recipe = load(drawn, [f"work={recipe.work}", f"out={recipe.out}", *few])
-    shards = stages.generate(recipe, None, quiet).shards
+    shards = generate(recipe, None, quiet).shards
 
     def black(rows):
         for c in (0, 2):
             planted.put(rows[f"s000000_right_c{c:03d}_palm"], np.zeros((128, 128, 3), np.uint8))
 
     planted.rewrite(shards, black)
-    judged = judge(recipe, None, None, quiet)
+    judged = judged_by(recipe)
     version = publish_dataset(recipe, judged, {"train": None, "judge": judged.done}, quiet)
     assert verify(version).ok, str(verify(version))
     rows = pq.read_table(version / "manifest.parquet").to_pylist()
@@ -184,7 +184,7 @@ def test_rejects_are_replaced_published_and_counted(drawn, tmp_path):
     assert images.closes and images.given == drawn_images == judged.done.facts["images"]
     assert images.became["published"] == 12 * CAPTURES and images.reasons["quality: dark"] == 2
     assert identities.closes and identities.became["published"] == 12
-    again = judge(recipe, None, None, quiet)
+    again = judged_by(recipe)
     assert [p.rows.tolist() for p in again.parts] == [p.rows.tolist() for p in judged.parts]
 
 
@@ -192,6 +192,6 @@ def test_an_impossible_gate_ends_with_what_to_change(drawn, tmp_path):
     copied = copy_of(drawn, tmp_path)
     hard = [f"work={copied.work}", f"out={copied.out}", "dataset.identities=12", "gates.quality=1.0"]
     recipe = load(drawn, [*hard, "gates.use=['quality']"])
-    judged = judge(recipe, None, None, quiet)
+    judged = judged_by(recipe)
     with pytest.raises(ReleaseError, match=r"identities that passed: 0, allowed 12.*gates\.attempts"):
         publish_dataset(recipe, judged, {"train": None, "judge": judged.done}, quiet)

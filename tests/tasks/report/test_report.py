@@ -20,7 +20,7 @@ from tasks.report.accounting import Step, count_aligned, count_images, count_pho
 from tasks.report.report import FIRST_ROWS, private_copy, score_rows, write_pictures_and_report
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.report.shown import EXAMPLES, rejects
-from tasks.stages import Done
+from tasks.work.stage import Done
 from tests.helpers.fake_shards import make_shards, publish_shards
 
 RED, BLUE = (200, 30, 30), (20, 40, 220)

@@ -8,8 +8,8 @@ import pytest
 
 from flows.cli.options import friendly_errors
 from manifests.recipe import load
-from tasks import stages
-from tasks.stages import Done
+from tasks.engines.trained import train
+from tasks.work.stage import Done
 
 SCHEMA = pa.schema(
     [
@@ -33,7 +33,7 @@ def refusal(path, rows, folder, capsys):
     """What the command line says when the recipe is trained on aligned photographs `rows`."""
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "aligned.parquet")
     with pytest.raises(SystemExit) as ending, friendly_errors():
-        stages.train(load(path), Done(folder, "0"), lambda done, total: None)
+        train(load(path), Done(folder, "0"), lambda done, total: None)
     assert ending.value.code == 1
     return capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from manifests.recipe import load
 from tasks.draw.shards import generate
 from tasks.versions.status import status
 from tasks.work.lock import lock
-from tasks.work.stage import MARKER, Work
+from tasks.work.place import MARKER, Work
 from tests.flows.test_nightly import build, quiet
 
 
@@ -45,7 +45,7 @@ def _hold(path, ready, end):
 
 def test_running_names_the_process_that_holds_the_lock(write_recipe, tmp_path):
     recipe = load(write_recipe())
-    generate(recipe, Work.of(recipe), None, "", quiet)
+    generate(recipe, None, quiet)
     next((tmp_path / "work").glob(f"shards/*/*/{MARKER}")).unlink()
     context = mp.get_context("spawn")
     ready, end = context.Event(), context.Event()
@@ -64,8 +64,8 @@ def test_rejects_of_a_stage_are_told_with_their_reasons(write_recipe, tmp_path):
     folder.mkdir()
     (folder / "notes.txt").write_text("no picture")
     (folder / "hand.jpg").write_bytes(os.urandom(100))
-    stage = Work(tmp_path / "work", "tiny").stage("photos", "abc")
-    stage.finish([], {"files": 2, "photos": 0, "rejected": {"not_a_picture": 1, "damaged": 1}})
+    place = Work(tmp_path / "work", "tiny").place("photos", "abc")
+    place.finish([], {"files": 2, "photos": 0, "rejected": {"not_a_picture": 1, "damaged": 1}})
     found = look(tmp_path / "work")["stages"][0]
     assert found["stage"] == "photos" and found["rejected"] == {"not_a_picture": 1, "damaged": 1}
 

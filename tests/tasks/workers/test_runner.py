@@ -12,10 +12,8 @@ from functools import partial
 import pytest
 
 from manifests.recipe import load, parse
-from tasks import stages
-from tasks.draw.plan import generation_digest
-from tasks.workers.parallel import RunnerError
-from tasks.workers.runner import Workers, run
+from tasks.draw.shards import generate, stage
+from tasks.workers.runner import RunnerError, Workers, run
 
 BOTH = pytest.mark.parametrize("runner", ["local", "dask"])
 
@@ -79,7 +77,7 @@ def test_who_draws_changes_no_digest():
     plain = parse({"name": "x"})
     other = parse({"name": "x", "engine": {"runner": "dask", "workers": 3, "dask_address": "tcp://a:1"}})
     assert plain.digest() == other.digest()
-    assert generation_digest(plain, "") == generation_digest(other, "")
+    assert stage(plain, "").digest() == stage(other, "").digest()
     assert "dask" not in other.to_toml(execution=False)
 
 
@@ -120,9 +118,9 @@ def test_two_dask_workers_of_which_one_is_killed_draw_the_same_bytes(tmp_path, w
 
     killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
-    drawn = stages.generate(spread, None, quiet).shards
+    drawn = generate(spread, None, quiet).shards
     killer.join(30)
     assert workers[0].poll() == -signal.SIGKILL
-    wanted = stages.generate(plain, None, quiet).shards
+    wanted = generate(plain, None, quiet).shards
     assert [p.parent.name for p in drawn] == [p.parent.name for p in wanted]
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(drawn, wanted, strict=True))
