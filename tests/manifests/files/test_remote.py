@@ -19,6 +19,7 @@ from manifests.tools.verify import verify
 from tasks.photographs.sources.found import SourceError
 from tasks.photographs.sources.source import SourceSpec, find
 from tasks.photographs.steps import ingest
+from tasks.versions.status import status
 from tests.helpers.fake_shards import make_shards, publish_shards
 from tests.helpers.s3_server import Proxy, environment
 
@@ -76,6 +77,8 @@ def test_a_version_is_copied_whole_and_read_back(tmp_path, s3):
     assert len(far) == len(near) > 0 and far[5] == near[5]
     assert pickle.loads(pickle.dumps(far))[7] == near[7]
     assert (HOME / "LATEST").read_text() == "v3\n"
+    told = status(tmp_path / "work", parse({"name": "palms", "out": "s3://palms/out"}))
+    assert told.newest == "v3" and told.versions == ("v3",) and not told.hints
 
 
 def test_the_same_again_puts_nothing_and_another_version_of_the_name_is_refused(tmp_path, s3):
