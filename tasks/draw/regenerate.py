@@ -17,6 +17,7 @@ from manifests.read.open import Version
 from manifests.read.selection import unknown_samples
 from manifests.recipe import Recipe, load, parse
 from manifests.recipe.errors import RecipeError
+from manifests.registry import PluginError
 from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import Capture
@@ -77,6 +78,8 @@ def regenerate(dataset: Version, samples: Sequence[str], weights: Sequence[Path]
             image = draw(
                 dataset, row, json.loads(identities[row["identity_id"]]["identity_parameters"]), weights
             )
+        except PluginError as error:
+            raise RegenerateError(f"{sample}: {error}; install the package that brings it") from None
         except (KeyError, TypeError) as error:
             raise RegenerateError(
                 f"{sample}: its parameters are not those of this palmforge ({error}): use its own release"
@@ -155,7 +158,8 @@ def _above(dataset: Version) -> list[Path]:
 def _engine(name: str, settings: str, checkpoint: str | None, folders: tuple[Path, ...]) -> "Drawer":
     """The engine with the recorded options and weights, loaded once."""
     recorded = json.loads(settings)
-    own = ENGINES.get(name).recipe_of(recorded)
+    kind = ENGINES.get(name)
+    own = {"dataset": {"views": list(kind.views[:1])}, **kind.recipe_of(recorded)}  # any view that it draws
     recipe = parse({"name": "again", "train": {"checkpoint": "recorded"}, **own})
     for folder in folders if checkpoint else (None,):
         try:

@@ -127,6 +127,7 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
         first_rows=FIRST_ROWS,
         identity_count=dataset.identity_count,
         real=real,
+        of_people=material.of_people,
         withheld=material.of_people and not photographs,
         private=private,
         measures=facts,

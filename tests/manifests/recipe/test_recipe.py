@@ -111,7 +111,7 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"broken\.toml: not valid TOML.*line 1"):
         load(tmp_path / "broken.toml")
     (tmp_path / "latin.toml").write_bytes(b'name = "\xff"\n')
-    with pytest.raises(RecipeError, match="is a folder, not a recipe"):
+    with pytest.raises(RecipeError, match="cannot be read as a recipe"):
         load(tmp_path / "latin.toml")
 
 
