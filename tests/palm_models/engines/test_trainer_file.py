@@ -162,3 +162,77 @@ def test_anything_else_is_refused_in_words(trainer, tmp_path):
         import_trainer_file(tmp_path / "nowhere.pt", tmp_path / "out", atomic_write)
     with pytest.raises(CheckpointError, match="multiple"):
         import_trainer_file(trainer[1], tmp_path / "out", atomic_write, size=SIZE + 1)
+
+
+def made_file(path, wrap=("", ""), unet=None, **diffusion):
+    """A Trainer file of a tiny network whose entries carry the names that wrappers gave them."""
+    network = Unet(8, dim_mults=(1, 2), **(unet or {}))
+    state = GaussianDiffusion(network, image_size=SIZE, timesteps=50, **diffusion).state_dict()
+    before, within = wrap
+    named = {
+        before + (f"model.{within}{k[6:]}" if k.startswith("model.") else k): v for k, v in state.items()
+    }
+    ema = {f"ema_model.{k}": v for k, v in named.items()} | {f"online_model.{k}": v for k, v in named.items()}
+    ema |= {"initted": torch.tensor(True), "step": torch.tensor(3)}
+    saved = {"step": 7, "model": named, "opt": {}, "ema": ema, "scaler": None, "version": "2.2.6"}
+    torch.save(saved, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [("module.", ""), ("_orig_mod.", ""), ("module._orig_mod.", ""), ("_orig_mod.module.", "_orig_mod.")],
+)
+@pytest.mark.parametrize("which", ["ema", "online"])
+def test_what_wrappers_add_to_names_is_taken_off(tmp_path, wrap, which):
+    file = made_file(tmp_path / "model-7.pt", wrap)
+    saved = torch.load(file, weights_only=True)
+    if which == "ema":
+        saved["ema"] = {f"module.{name}": value for name, value in saved["ema"].items()}
+    else:
+        saved["ema"] = None
+    torch.save(saved, file)
+    found = import_trainer_file(file, tmp_path / "out", atomic_write, size=SIZE)
+    assert (found["weights"], found["objective"], found["mults"]) == (which, "pred_v", [1, 2])
+    DdpmEngine.load(tmp_path / "out")
+
+
+@pytest.mark.parametrize("objective", ["pred_noise", "pred_v", "pred_x0"])
+@pytest.mark.parametrize("gamma", [1, 5])
+def test_weighting_is_training_s_alone(tmp_path, objective, gamma):
+    file = made_file(
+        tmp_path / "m.pt", objective=objective, min_snr_loss_weight=True, min_snr_gamma=gamma,
+        offset_noise_strength=0.1,
+    )  # fmt: skip
+    assert import_trainer_file(file, tmp_path / "out", atomic_write, size=SIZE)["objective"] == objective
+
+
+@pytest.mark.parametrize(
+    ("unet", "diffusion", "reason"),
+    [
+        ({"self_condition": True}, {}, "self_condition=True"),
+        ({"channels": 1}, {}, "its pictures have 1 channel, wanted plain RGB"),
+        ({"learned_variance": True}, {}, "learned_variance=True"),
+        ({"learned_sinusoidal_cond": True}, {}, "sinusoidal"),
+        ({}, {"schedule_fn_kwargs": {"start": -4}}, "its noise schedule is none of sigmoid, cosine, linear"),
+    ],
+)
+def test_what_cannot_be_drawn_with_is_refused_with_the_true_reason(tmp_path, unet, diffusion, reason):
+    try:
+        file = made_file(tmp_path / "m.pt", unet=unet, **diffusion)
+    except AssertionError:  # GaussianDiffusion itself refuses another number of channels
+        network = Unet(8, dim_mults=(1, 2), **unet)
+        file = made_file(tmp_path / "m.pt")
+        saved = torch.load(file, weights_only=True)
+        saved["model"] = {k: v for k, v in saved["model"].items() if not k.startswith("model.")}
+        saved["model"] |= {f"model.{k}": v for k, v in network.state_dict().items()}
+        saved["ema"] = None
+        torch.save(saved, file)
+    with pytest.raises(CheckpointError, match=reason):
+        import_trainer_file(file, tmp_path / "out", atomic_write, size=SIZE)
+
+
+def test_what_the_file_cannot_say_is_a_warning(tmp_path, caplog):
+    file = made_file(tmp_path / "m.pt", auto_normalize=False)
+    import_trainer_file(file, tmp_path / "out", atomic_write, size=SIZE)
+    assert "auto_normalize=False" in caplog.text
