@@ -8,7 +8,7 @@ import numpy as np
 class Draw(IntEnum):
     """First number of a spawn key: what is drawn. A value never changes, or published pictures would.
 
-    11, 12 and 13 are taken by the atlas engine. Older than this table and without a key of their own: the
+    Older than this table and without a key of their own: the
     parts of a diffusion training's step, (step, part), and what is drawn from a seed that was itself drawn
     here (texture_seed, skin_seed, light_seed, noise_seed, scene_seed).
     """
@@ -22,6 +22,9 @@ class Draw(IntEnum):
     )
     EPOCH_ORDER = 8  # in which a baseline's training sees the photographs: (epoch)
     STEP_NOISE = 9  # of a baseline's training: (step)
+    ATLAS_IDENTITY = 11  # traits, creases and marks: (subject), (subject, hand)
+    ATLAS_CAPTURE = 12  # circumstances: (subject, hand, capture)
+    ATLAS_SESSION = 13  # what captures of a session share: (subject, hand, session)
 
 
 def sequence(seed: int, draw: Draw, *counter: int) -> np.random.SeedSequence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 from manifests.words import HANDS, Hand
 from palm_models.hand.controls import Value, draw
@@ -79,7 +79,7 @@ class Capture:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Capture:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of to_dict."""
         return cls(**values)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Identity:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Identity:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of to_dict."""
         creases = tuple(Crease.from_dict(item) for item in values["creases"])
         marks = tuple(Mark.from_dict(item) for item in values["marks"])

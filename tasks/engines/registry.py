@@ -14,6 +14,7 @@ ENGINES: Registry[Engine] = Registry(
     "palmforge.engines",
     "engine",
     {
+        "atlas": "tasks.engines.atlas:ATLAS",
         "renderer": "tasks.engines.renderer:RENDERER",
         "diffusion": "tasks.engines.diffusion:DIFFUSION",
         "wgan-gp": "tasks.engines.wgan_gp:WGAN_GP",

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tasks.columns import columns_table, with_table
 from tests.helpers.small import build
 
@@ -14,7 +16,10 @@ STRENGTHS = {  # bare numbers: 1 is what most hands and pictures have
     *("identity_principal_depth", "identity_waviness", "identity_chaining", "identity_wrinkle_depth"),
     *("identity_thenar_mesh", "identity_calluses", "capture_stretch", "capture_fading"),
     *("capture_unevenness", "capture_warmth", "capture_tint", "capture_sharpening", "capture_jpeg"),
-    *("capture_shadow", "capture_metering"),
+    *("capture_shadow", "capture_metering", "capture_principal_gain", "capture_texture_gain"),
+    *("identity_edges", "identity_fans", "identity_fine_depth", "identity_fine_lines", "identity_flow"),
+    *("identity_fray", "identity_rim_pigment", "identity_soft_depth", "identity_soft_lines"),
+    "identity_thumb_folds",
 }
 
 
@@ -29,9 +34,12 @@ def test_the_page_is_current():
     assert with_table(text) == text, "run: python -m tasks.columns docs/manifest.md"
 
 
-def test_every_written_column_is_documented_with_its_type(tmp_path):
-    schema, page = build(tmp_path, dataset={"identities": 2, "captures": 1}).rows().schema, documented()
-    assert set(page) == {*schema.names, "image"}
+@pytest.mark.parametrize("engine", ["renderer", "atlas"])
+def test_every_written_column_is_documented_with_its_type(tmp_path, engine):
+    made = build(tmp_path, dataset={"identities": 2, "captures": 1}, engine={"name": engine})
+    schema, page = made.rows().schema, documented()
+    assert set(page) >= {*schema.names, "image"}
+    assert engine == "renderer" or set(page) == {*schema.names, "image"}
     for field in schema:
         kind, _, meaning = page[field.name]
         assert meaning.strip(), field.name

@@ -1,0 +1,55 @@
+"""Noise fixed to the skin: the same value at the same place at whatever resolution it is asked for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palm_models.render.surface import Canvas
+
+Array = NDArray[np.float64]
+Float = NDArray[np.float32]
+TILE = 256  # cells after which a field repeats
+
+
+class Field:
+    """Values of unit variance at the nodes of a grid in resting coordinates, `cell` palm widths apart."""
+
+    def __init__(self, seed: int, key: tuple[int, ...], cell: float, tile: int = TILE) -> None:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        self.cell, self.tile = cell, tile
+        self.values = rng.standard_normal((tile, tile), np.float32)
+
+    def on(self, canvas: Canvas) -> Float:
+        """The field at every pixel of a canvas, float32 (h, w), Catmull-Rom between the nodes."""
+        down, rows = _weights(canvas.shape[0], canvas.origin[1], canvas.density, self.cell)
+        along, columns = _weights(canvas.shape[1], canvas.origin[0], canvas.density, self.cell)
+        cells = self.values[np.ix_(rows % self.tile, columns % self.tile)]
+        return np.asarray(down @ cells @ along.T * np.float32(1.35), np.float32)
+
+    def at(self, points: Array) -> Array:
+        """The field at points (..., 2) in palm widths, linear between the nodes."""
+        place = points / self.cell
+        low = np.floor(place).astype(int)
+        t = place - low
+        x, y = low[..., 0], low[..., 1]
+        n, v = self.tile, self.values
+        top = v[y % n, x % n] * (1 - t[..., 0]) + v[y % n, (x + 1) % n] * t[..., 0]
+        bottom = v[(y + 1) % n, x % n] * (1 - t[..., 0]) + v[(y + 1) % n, (x + 1) % n] * t[..., 0]
+        return np.asarray(1.35 * (top * (1 - t[..., 1]) + bottom * t[..., 1]))
+
+
+@lru_cache(maxsize=64)
+def _weights(n: int, origin: float, density: float, cell: float) -> tuple[Float, NDArray[np.intp]]:
+    """Catmull-Rom weights (n, m) of m nodes for n pixels, and the numbers of these nodes."""
+    at = (origin + np.arange(n) / density) / cell
+    low = np.floor(at).astype(int)
+    t = at - low
+    parts = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+    nodes = np.arange(low[0] - 1, low[-1] + 3)
+    weights = np.zeros((n, len(nodes)), np.float32)
+    for k, part in enumerate(parts):
+        weights[np.arange(n), low - low[0] + k] = part / 2
+    return weights, nodes
