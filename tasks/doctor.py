@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from palm_models.photo.hand_model import MODEL, HandModelError, cache_folder, fetch_model, hand_model
+from tasks.work.folder import trouble
 
 LEAST_PYTHON = (3, 11)
 LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # -> Debian package
@@ -52,14 +53,16 @@ class Health:
         return "\n".join(lines)
 
 
-def examine(mend: bool = False) -> Health:
+def examine(mend: bool = False, *further: Callable[[], Check]) -> Health:
     """Look at everything that palmforge needs; with `mend`, first repair what can be repaired here.
+
+    `further` examinations are what only the caller knows of: a recipe's folders, a server.
 
     Mending installs two system libraries (root on Debian) and fetches the hand model; nothing else is
     changed.
     """
     checks = []
-    for look, repair in EXAMINATIONS:
+    for look, repair in (*EXAMINATIONS, *((look, None) for look in further)):
         check = look()
         if mend and not check.ok and repair is not None:
             trouble = repair()
@@ -159,6 +162,25 @@ def disk() -> Check:
     return Check("disk", ok, found, "" if ok else f"free {LEAST_DISK // 2**30} GiB, or set `out` and `work`")
 
 
+def home() -> Check:
+    """Where fetched models are kept; a container's user may have no home that can be written."""
+    try:
+        folder = cache_folder()
+        told, _ = trouble(folder)
+    except RuntimeError:  # neither HOME nor an entry in passwd
+        return Check("cache", False, "this user has no home", "set PALMFORGE_CACHE to a folder", needed=False)
+    found = told or str(folder)
+    return Check("cache", not told, found, "set PALMFORGE_CACHE to a folder" if told else "", needed=False)
+
+
+def folder(option: str, place: Path) -> Check:
+    """Whether builds can write, lock, rename and fsync where `out` or `work` lie."""
+    told, lacks = trouble(place)
+    without = f", without {' and '.join(lacks)}: one build at a time" if lacks else ""
+    mend = f"make it writable, or name another folder with --{option}" if told else ""
+    return Check(option, not told, told or f"{place.absolute()}{without}", mend)
+
+
 def install_libraries() -> str:
     """Install the system libraries; what went wrong, or ""."""
     apt = shutil.which("apt-get")
@@ -204,4 +226,5 @@ EXAMINATIONS: tuple[tuple[Callable[[], Check], Callable[[], str] | None], ...] =
     (finder, None),
     (gpu, None),
     (disk, None),
+    (home, None),
 )

@@ -3,12 +3,14 @@
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from flows.cli import dataset as verbs_dataset
+from flows.cli import server as verbs_server
 from flows.cli.evaluate import evaluate
 from flows.cli.generate import generate
 from flows.cli.import_weights import import_weights
@@ -138,29 +140,26 @@ def verify(dataset: str) -> None:
 
 
 @main.command()
+@click.argument("recipe", default="")
 @click.option("--mend", is_flag=True, help="install or fetch what is missing, where that is possible")
-def doctor(mend: bool) -> None:
-    """Name what this machine lacks, and how to mend it."""
-    from tasks.doctor import examine
-
-    report = examine(mend=mend)
-    click.echo(str(report))
-    raise SystemExit(0 if report.ok else 1)
-
-
-@main.command()
-def deploy() -> None:
-    """Start a local Prefect server and worker where none run, and register every deployment."""
-    from flows.server.deploy import deploy as start
+def doctor(recipe: str, mend: bool) -> None:
+    """Name what this machine lacks, and how to mend it; of RECIPE too where it writes."""
+    from flows.server.configured import examine as server
+    from manifests.recipe import load, parse
+    from tasks.doctor import examine, folder
 
     with friendly_errors():
-        click.echo(start())
+        plan = load(recipe) if recipe else parse({"name": "doctor"})
+        places = {"work": Path(plan.work), **({} if plan.remote_home else {"out": Path(plan.out)})}
+        report = examine(mend, *(partial(folder, *place) for place in places.items()), server)
+    click.echo(str(report))
+    raise SystemExit(0 if report.ok else 1)
 
 
 main.add_command(generate)
 main.add_command(evaluate)
 main.add_command(status)
-for verb in verbs_dataset.VERBS:
+for verb in (*verbs_dataset.VERBS, *verbs_server.VERBS):
     main.add_command(verb)
 main.add_command(import_weights)
 

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from tasks.doctor import Check
 from tasks.work.logs import log
 
 PATIENCE = 3.0  # seconds for a server to answer
@@ -22,8 +23,23 @@ def bypass_proxies() -> None:
 
 def answering() -> bool:
     """True when a server is configured and answers; one that is configured and does not is said in a line."""
+    api, trouble = _ask()
+    if trouble:
+        log.warning("this run is not tracked: no Prefect server answers at %s (%s)", api, trouble)
+    return bool(api) and not trouble
+
+
+def examine() -> Check:
+    """For the doctor: which server is configured and whether it answers; none is needed."""
+    api, trouble = _ask()
+    mend = f"{trouble}: start it, or unset PREFECT_API_URL" if trouble else ""
+    return Check("prefect server", bool(api) and not trouble, api or "none configured", mend, needed=False)
+
+
+def _ask() -> tuple[str, str]:
+    """The configured address, "" when there is none, and why the server there does not answer."""
     if not _is_named():
-        return False
+        return "", ""
     bypass_proxies()
     api = os.environ.get("PREFECT_API_URL", "")
     try:
@@ -32,7 +48,7 @@ def answering() -> bool:
 
         api = PREFECT_API_URL.value() or ""
         if not api:
-            return False
+            return "", ""
         with (
             temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
             get_client(httpx_settings={"timeout": PATIENCE}, sync_client=True) as client,
@@ -41,9 +57,8 @@ def answering() -> bool:
     except (
         Exception
     ) as error:  # of the network, of a key, of a home that cannot be written: no reason to stop
-        log.warning("this run is not tracked: no Prefect server answers at %s (%s)", api, _reason(error))
-        return False
-    return True
+        return api or "the address in its profile", _reason(error)
+    return api, ""
 
 
 def _is_named() -> bool:

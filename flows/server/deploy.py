@@ -8,11 +8,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from flows.server.configured import bypass_proxies
+from manifests.files.layout import explain_write_errors
 from manifests.words import PalmforgeError
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "palmforge"
 API = "http://127.0.0.1:4200/api"
+USUAL = "nightly"  # the deployment that is meant when a flow is named alone
 START_SECONDS = 180  # a loaded machine needs far more than Prefect's own 20 s
 
 
@@ -20,14 +23,19 @@ class DeployError(PalmforgeError):
     """The server or a registration failed; the message says where the log is."""
 
 
-def deploy(api: str = API, logs: Path = Path(".palmforge/deploy")) -> str:
+LOGS = ROOT / ".palmforge" / "deploy"  # one place, from whatever folder it is started
+
+
+def deploy(api: str = API, logs: Path = LOGS) -> str:
     """Server, work pool, deployments, automation, worker: each only when missing. Returns what to do next.
 
     Runs that were killed on this machine are marked Crashed, so that they hold no slot.
 
     Raises DeployError naming the log when the server does not come up or a command fails.
     """
-    logs.mkdir(parents=True, exist_ok=True)
+    bypass_proxies()
+    with explain_write_errors(logs):
+        logs.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PREFECT_API_URL": api}
     if not is_up(api):
         host, port = api.removeprefix("http://").removesuffix("/api").split(":")
@@ -40,9 +48,43 @@ def deploy(api: str = API, logs: Path = Path(".palmforge/deploy")) -> str:
         _start(["worker", "start", "--pool", POOL, "--name", "local"], logs / "worker", environment)
     return (
         f"server {api.removesuffix('/api')}, worker and deployments are up; logs and process ids in {logs}.\n"
-        f"  PREFECT_API_URL={api} {Path(sys.executable).parent / 'prefect'} "
-        "deployment run build-dataset/nightly --watch"
+        f"  {Path(sys.executable).parent / 'palmforge'} run build-dataset nightly"
     )
+
+
+def address() -> str:
+    """The API of the configured server, else of the local one. Raises DeployError when none answers."""
+    bypass_proxies()
+    api = os.environ.get("PREFECT_API_URL") or API
+    if not is_up(api):
+        raise DeployError(f"no Prefect server answers at {api}: start one with `palmforge deploy`")
+    return api
+
+
+def full_name(api: str, flow: str, deployment: str = "") -> str:
+    """What Prefect calls `deployment` of `flow`: build-dataset/nightly; without one, nightly or the only one.
+
+    Raises DeployError naming those there are.
+    """
+    names = _deployments(api)
+    given = f"{flow}/{deployment}" if deployment else flow
+    own = [name for name in names if name.startswith(f"{flow}/")]
+    fitting = [name for name in (given, f"{flow}/{USUAL}") if name in names] or (own if len(own) == 1 else [])
+    if not fitting or (deployment and given not in names):
+        raise DeployError(
+            f"{given}: no such deployment; there are {', '.join(own or names) or 'none: palmforge deploy'}"
+        )
+    return fitting[0]
+
+
+def _deployments(api: str) -> list[str]:
+    """flow/deployment of each that the server knows."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as client:
+        flows = {flow.id: flow.name for flow in client.read_flows()}
+        return sorted(f"{flows[made.flow_id]}/{made.name}" for made in client.read_deployments())
 
 
 def _tell(api: str) -> None:

@@ -1,106 +1,112 @@
-"""Estimates what a recipe would cost in time, disk and memory, from a few pictures really drawn."""
+"""Estimates what a recipe would cost in time, disk and memory, from figures recorded on one core."""
 
 import math
-import resource
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from manifests.contract.images import encode
+from manifests.files.remote import is_remote
 from manifests.recipe import Recipe
-from palm_models.engines.base import Drawer
-from tasks.draw.plan import planned_identity, shards
 from tasks.engines.registry import engine_of
+from tasks.photographs.sources.found import SourceError
+from tasks.photographs.sources.registry import source_kind
 from tasks.workers.parallel import available_cores
 
-JUDGING = {
-    "identity": 0.1,
-    "palm": 0.005,
-    "hand": 0.02,
-}  # seconds of a core, as bench.gates.gates speed measured them
-PROBES = 4  # pictures drawn for the estimate, after one that warms the engine up
+# Seconds of one core, as bench/README.md has them; bytes a pixel of palms at quality 95.
+INGEST, ALIGN = 0.03, 0.2  # a photograph
+JUDGING = {"identity": 0.1, "palm": 0.005, "hand": 0.02}  # an identity, a picture of a view
+PUBLISH = 0.01  # an image, report and measures included
+BYTES = {"png": 1.3, "jpeg": 0.4, "webp": 0.25}
+TWICE = 2.1  # shards in the work folder, and the version
+ALIGNED = 6.0  # bytes a pixel of an aligned palm, whose PNGs are not deflated, with the photograph's copy
+BASE = 0.6e9  # bytes of the process that leads
+LISTED = 100_000  # files of a folder that are counted
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What would be built; `str()` is the text that `palmforge plan` prints."""
+    """What would be built; `str()` is the text that `palmforge plan` prints. seconds: step to wall time."""
 
     recipe: Recipe
     images: int
-    shard_count: int
+    shards: int
     workers: int
-    seconds_per_image: float
-    bytes_per_image: float
-    worker_bytes: int
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of drawing in seconds; ingest, alignment and training are not in it."""
-        return self.images * self.seconds_per_image / self.workers
-
-    @property
-    def judging_seconds(self) -> float:
-        """Wall time of judging in seconds; what is rejected is drawn and judged again, which is not in it."""
-        data, copies = self.recipe.dataset, 1 + self.recipe.augment.copies
-        capture = sum(JUDGING[view] for view in data.views) * copies
-        identity = JUDGING["identity"] + data.captures * capture
-        return data.identities * identity / self.workers if self.recipe.gates.use else 0.0
+    photographs: int | None  # None: not known before they are there
+    seconds: dict[str, float | None]  # None: nobody recorded it
+    bytes: float
+    memory: float
+    warning: str = ""
 
     def __str__(self) -> str:
         r, d = self.recipe, self.recipe.dataset
-        disk = 2.1 * self.images * self.bytes_per_image / 2**20  # shards in the work folder, and the version
+        source = f"{r.source.kind} {r.source.dataset or r.source.path}".rstrip()
+        count = "" if not source_kind(r).gives else f", {_number(self.photographs)} photographs"
+        known = [seconds for seconds in self.seconds.values() if seconds is not None]
         lines = [
-            f"{r.name}: {d.identities} identities × {d.captures} captures × {len(d.views)} view(s)"
-            f" × {1 + r.augment.copies} = {self.images} images of {d.size}×{d.size} ({d.image_format})",
-            f"source   {r.source.kind} {r.source.dataset or r.source.path}".rstrip(),
-            f"engine   {r.engine.name}"
-            + (f", checkpoint {r.train.checkpoint}" if engine_of(r).learned else ""),
-            f"work     {self.shard_count} shards of {d.shard_identities} identities, {self.workers} workers",
-            f"time     {_duration(self.seconds)} to draw ({self.seconds_per_image * 1000:.0f} ms an image)",
-            f"         {_duration(self.judging_seconds)} to judge",
-            f"disk     {disk:,.1f} MiB in {r.out} and {r.work} together",
-            f"memory   {self.workers * self.worker_bytes / 2**30:.1f} GiB",
-            f"digest   {r.digest()[:16]}",
-        ]
-        return "\n".join(lines)
+            ("plan", f"{r.name}: {d.identities} identities × {d.captures} captures × {len(d.views)} view(s)"
+             f" × {1 + r.augment.copies} = {self.images} images of {d.size}×{d.size} ({d.image_format})"),
+            ("source", source + count),
+            *([("warning", self.warning)] if self.warning else []),
+            ("engine", r.engine.name + f", checkpoint {r.train.checkpoint}" * engine_of(r).learned),
+            ("work", f"{self.shards} shards of {d.shard_identities} identities, {self.workers} workers"),
+            *(("time", f"{_duration(s)} to {step}") for step, s in self.seconds.items()),
+            ("", f"{_duration(sum(known))} in all that is known, on {self.workers} idle cores"),
+            ("disk", f"{self.bytes / 2**20:,.1f} MiB in {r.out} and {r.work} together"),
+            ("memory", f"{self.memory / 2**30:.1f} GiB"),
+            ("version", f"in {r.remote_home or r.home.absolute()}"),
+            ("digest", r.digest()[:16]),
+        ]  # fmt: skip
+        return "\n".join(f"{name:8} {text}" for name, text in lines)
 
 
 def estimate(recipe: Recipe) -> Estimate:
-    """Draw a few pictures of the recipe's first identity and scale up. Builds and writes nothing."""
-    kind = engine_of(recipe)
-    with TemporaryDirectory() as folder:
-        # The cost of a network does not depend on what it learned: another stands in for one to train.
-        untrained = kind.untrained(recipe, Path(folder))
-        engine = kind.load(untrained.recipe, untrained.checkpoint)
-    return _probe(recipe, engine, untrained.seconds)
+    """Add up recorded figures: no network is loaded and nothing drawn, built or fetched."""
+    d, kind = recipe.dataset, engine_of(recipe)
+    images = d.identities * d.captures * len(d.views) * (1 + recipe.augment.copies)
+    shards = math.ceil(d.identities / d.shard_identities)
+    workers = min(recipe.engine.workers or available_cores(), shards)
+    photographs, warning = _photographs(recipe)
+    seconds: dict[str, float | None] = {}
+    if source_kind(recipe).gives:
+        aligning = recipe.align.workers or available_cores()
+        seconds["fetch and read photographs"] = INGEST * photographs / aligning if photographs else None
+        seconds["align"] = ALIGN * photographs / aligning if photographs else None
+    cost = kind.cost(recipe, photographs or 0)
+    if kind.learned and recipe.train.checkpoint == "train":
+        seconds["train"] = (cost.training or None) if cost else None
+    seconds["draw"] = images * cost.image / workers if cost else None
+    if recipe.gates.use:
+        each = sum(JUDGING[view] for view in d.views) * (1 + recipe.augment.copies)
+        seconds["judge"] = d.identities * (JUDGING["identity"] + d.captures * each) / workers
+    seconds["publish"] = PUBLISH * images
+    size = TWICE * images * BYTES[d.image_format] * d.size**2
+    size += ALIGNED * (photographs or 0) * len(recipe.align.views) * recipe.align.size**2
+    memory = BASE + workers * (cost.memory if cost else BASE)
+    return Estimate(recipe, images, shards, workers, photographs, seconds, size, memory, warning)
 
 
-def _probe(recipe: Recipe, engine: Drawer, extra: float) -> Estimate:
-    first = planned_identity(recipe, 0)
-    kind, at = engine_of(recipe), (recipe.seed, first.subject, first.hand)
-    identity = kind.identity(*at, recipe.identity)
-    captures = [kind.capture(*at, i, recipe.capture) for i in range(PROBES + 1)]
-    sizes, seconds = [], 0.0
-    for view in recipe.dataset.views:
-        engine.draw(identity, captures[:1], view, recipe.dataset.size)
-        began = time.perf_counter()
-        for drawing in engine.draw(identity, captures[1:], view, recipe.dataset.size):
-            sizes.append(len(encode(drawing.image, recipe.dataset.image_format, recipe.dataset.quality)))
-        seconds += time.perf_counter() - began
-    d, shard_count = recipe.dataset, sum(1 for _ in shards(recipe))
-    return Estimate(
-        recipe,
-        images=d.identities * d.captures * len(d.views) * (1 + recipe.augment.copies),
-        shard_count=shard_count,
-        workers=min(recipe.engine.workers or available_cores(), shard_count),
-        seconds_per_image=seconds / (PROBES * len(d.views)) + extra,
-        bytes_per_image=sum(sizes) / len(sizes),
-        worker_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    )
+def _photographs(recipe: Recipe) -> tuple[int | None, str]:
+    """How many there will be, None when that is not known, and what is wrong with their place."""
+    source, kind = recipe.source, source_kind(recipe)
+    try:
+        kind.look(kind.spec(recipe))
+    except SourceError as error:
+        return None, str(error)
+    found: int | None = None
+    if source.kind == "renderer":
+        found = source.identities * source.captures
+    elif source.path and not is_remote(source.path) and Path(source.path).expanduser().is_dir():
+        files = Path(source.path).expanduser().rglob("*")
+        found = sum(1 for _, file in zip(range(LISTED), files, strict=False) if file.is_file())
+    return (min(found, source.limit) if found and source.limit else found or source.limit or None), ""
 
 
-def _duration(seconds: float) -> str:
+def _number(count: int | None) -> str:
+    return "an unknown number of" if count is None else f"{count}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "an unknown time"
     if seconds < 90:
         return f"about {max(1, math.ceil(seconds))} s"
     return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

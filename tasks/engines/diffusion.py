@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from manifests.effects import continued, learned
 from palm_models.shipped import SHIPPED
-from tasks.engines.engine import Engine, Progress, Training
+from tasks.engines.engine import Cost, Engine, Progress, Training
+from tasks.engines.renderer import rendering
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
@@ -41,6 +42,13 @@ class Diffusion(Engine):
             code=("tasks.train.diffusion",),
             run=run,
         )
+
+    def cost(self, recipe: Recipe, photographs: int) -> Cost:
+        """The network at 128 px and dim 64: 0.036 s an evaluation, 0.12 s a picture of a training step."""
+        scale = (recipe.dataset.size / 128) ** 2
+        own = recipe.train
+        learned = 0.12 * (own.size / 128) ** 2 * (own.dim / 64) ** 2 * own.batch * own.steps
+        return Cost(rendering(recipe) + 0.036 * scale * recipe.engine.steps, 0.9e9, learned)
 
     def load(self, recipe: Recipe, checkpoint: Path | None) -> Drawer:
         """What draws, weights loaded. Raises CheckpointError for weights it cannot use."""

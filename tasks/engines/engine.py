@@ -52,15 +52,15 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Untrained:
-    """What tells the cost of a training's result before it is trained.
+class Cost:
+    """What an engine takes, as recorded on one core (bench/README.md); told without loading a network.
 
-    recipe, checkpoint: what to draw with; seconds: what each picture takes beside what that shows.
+    image: seconds a picture; training: seconds in all, 0 where nothing is trained; memory: bytes a worker.
     """
 
-    recipe: Recipe
-    checkpoint: Path | None
-    seconds: float = 0.0
+    image: float
+    memory: float
+    training: float = 0.0
 
 
 class Engine(Part, ABC):
@@ -144,9 +144,9 @@ class Engine(Part, ABC):
             return None
         return self.shipped if given == "shipped" else Path(given)
 
-    def untrained(self, recipe: Recipe, folder: Path) -> Untrained:
-        """What to draw with to tell the cost before there are weights; `folder` may take fresh ones."""
-        return Untrained(recipe, self.weights(recipe) or self.shipped)
+    def cost(self, recipe: Recipe, photographs: int) -> Cost | None:
+        """What drawing, and training on so many photographs, takes; None where nobody recorded it."""
+        return None
 
     def reads(self, recipe: Recipe) -> tuple[Path, ...]:
         """Files, beside its weights, that determine its pictures."""

@@ -1,0 +1,38 @@
+"""The verbs around a Prefect server: deploy, run."""
+
+import os
+import subprocess
+import sys
+
+import click
+
+from flows.cli.options import friendly_errors
+
+
+@click.command()
+def deploy() -> None:
+    """Start a local Prefect server and worker where none run, and register every deployment."""
+    from flows.server.deploy import deploy as start
+
+    with friendly_errors():
+        click.echo(start())
+
+
+@click.command()
+@click.argument("flow")
+@click.argument("deployment", default="")
+def run(flow: str, deployment: str) -> None:
+    """Let the worker run FLOW, as its DEPLOYMENT, and watch it: palmforge run build-dataset nightly.
+
+    Without DEPLOYMENT it is `nightly`, or the only one that FLOW has.
+    """
+    from flows.server.deploy import address, full_name
+
+    with friendly_errors():
+        api = address()
+        name = full_name(api, flow, deployment)
+    command = [sys.executable, "-m", "prefect", "deployment", "run", name, "--watch"]
+    sys.exit(subprocess.run(command, env={**os.environ, "PREFECT_API_URL": api}, check=False).returncode)
+
+
+VERBS = (deploy, run)
