@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from flows.server.deploy import deploy, is_up
+from flows.server.deploy import DeployError, deploy, full_name, is_up
 from manifests.tools.verify import verify
 from tests.helpers.hands import drawn_hand
 from tests.helpers.kaggle_server import Kaggle
@@ -277,5 +277,10 @@ def kill_holder(file):
 def test_deployments_and_the_heartbeat_automation_are_registered(server):
     names = {d["name"] for d in server.read("deployments/filter")}
     assert {"quickstart", "nightly", "train", "evaluate", "on-published"} <= names
+    assert full_name(server.api, "build-dataset") == "build-dataset/nightly"
+    assert full_name(server.api, "build-dataset", "quickstart") == "build-dataset/quickstart"
+    assert full_name(server.api, "evaluate-dataset") == "evaluate-dataset/evaluate"
+    with pytest.raises(DeployError, match="build-dataset/nightly"):
+        full_name(server.api, "build-dataset", "nightyl")
     automations = [a["name"] for a in server.read("automations/filter")]
     assert automations.count("palmforge: a run without heartbeats has crashed") == 1
