@@ -16,8 +16,9 @@ from palm_models.atlas import identity as identities
 from palm_models.atlas.capture import Capture
 from palm_models.atlas.identity import Identity
 from palm_models.hand.identity import Identity as Plain
-from tasks.engines.engine import FIRST_REFERENCE, REFERENCE_SIDE, Engine
+from tasks.engines.engine import FIRST_REFERENCE, REFERENCE_SIDE, Cost, Engine
 from tasks.engines.engine import STRAIGHT as STRAIGHT_ON
+from tasks.engines.renderer import rendering
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
@@ -59,6 +60,10 @@ class Atlas(Engine):
         shots = [self.capture(*at, number, STRAIGHT) for number in range(first, first + count)]
         drawn = AtlasEngine().draw(identity, shots, "palm", REFERENCE_SIDE)
         return np.stack([drawing.image for drawing in drawn])
+
+    def cost(self, recipe: Recipe, photographs: int) -> Cost:
+        """Near the renderer's: 0.032 s a palm at 128 px, 0.052 s at 256."""
+        return Cost(rendering(recipe), 0.2e9)
 
     def load(self, recipe: Recipe, checkpoint: Path | None) -> Drawer:
         """What draws."""
