@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from manifests.words import PalmforgeError
+from palm_models.photo.depth import declared, deep_colour, to_eight_bit
 
 MAX_PIXELS = 89_478_485  # decoded pixels at most: 256 MiB as RGB, Pillow's own limit
 MAX_JPEG_PIXELS = 2**29  # pixels a baseline JPEG may announce: it is decoded strip by strip at 1/2 to 1/8
@@ -45,6 +46,7 @@ class Picture:
     format: str
     orientation: int = 1
     plain: bool = False
+    depth: str = ""  # what was made of a sample depth that is not the container's
 
     @property
     def scale(self) -> float:
@@ -66,9 +68,10 @@ class PictureError(PalmforgeError):
 def decode(source: Path | bytes, max_side: int | None = None) -> Picture:
     """Decode `source`; with `max_side`, to at most that many pixels on the longer side, never enlarged.
 
-    Grey, palette, CMYK and 16-bit become 8-bit RGB (16-bit by its full range), an ICC profile becomes sRGB,
-    alpha is laid on white, EXIF orientation is applied; of an animation or a multi-page file the first frame
-    counts. The number of pixels is checked in the header, before anything is decoded.
+    Grey, palette, CMYK and 16-bit become 8-bit RGB, 10, 12 and 14 bits in 16 by their own range (depth.py).
+    An ICC profile becomes sRGB, alpha is laid on white, EXIF orientation is applied; of an animation or a
+    multi-page file the first frame counts. The number of pixels is checked in the header, before anything is
+    decoded.
 
     Raises PictureError: missing, empty, not_a_picture, unsupported_format, too_large, too_many_scans,
     pixel_format, truncated, corrupt.
@@ -117,6 +120,7 @@ def _decode(stream: BinaryIO, name: str, max_side: int | None) -> Picture:
         raise _too_large(name, f"{width} x {height} pixels")
     image.load()
     orientation = _orientation(image)
+    image, depth = _eight_bit(image, stream, name)
     rgb = _rgb(image, name)
     grey = image.mode == "L" and not {"transparency", "icc_profile"} & image.info.keys()
     plain = orientation == 1 and (rgb is image or grey)
@@ -125,7 +129,7 @@ def _decode(stream: BinaryIO, name: str, max_side: int | None) -> Picture:
         rgb = rgb.transpose(TURNS[orientation])
     if orientation >= 5:  # a quarter turn swaps the sides
         width, height = height, width
-    return Picture(np.asarray(rgb, np.uint8), width, height, fmt, orientation, plain)
+    return Picture(np.asarray(rgb, np.uint8), width, height, fmt, orientation, plain, depth)
 
 
 def _open(stream: BinaryIO, name: str) -> Image.Image:
@@ -181,8 +185,6 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I"):
-        image = _eight_bit(image, name)
     profile = image.info.get("icc_profile")
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
@@ -198,11 +200,20 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bit(image: Image.Image, name: str) -> Image.Image:
-    values = np.asarray(image)
+def _eight_bit(image: Image.Image, stream: BinaryIO, name: str) -> tuple[Image.Image, str]:
+    """Deep samples as 8-bit ones, and what was made of a depth that is not the container's."""
+    grey = image.mode.startswith("I")
+    values = np.asarray(image) if grey else deep_colour(image, stream)
+    if values is None:
+        return image, ""
     if values.size and (values.min() < 0 or values.max() > 65535):
         raise PictureError("pixel_format", f"{name}: 32-bit pixels without a known range; export it as 8-bit")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))  # 65535 / 255 = 257
+    scaled, depth = to_eight_bit(values, declared(image, stream))
+    if not grey and not depth:
+        return image, ""
+    made = Image.fromarray(scaled)
+    made.info = {key: image.info[key] for key in ("icc_profile",) if key in image.info and not grey}
+    return made, depth
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

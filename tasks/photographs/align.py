@@ -30,6 +30,11 @@ TABLE, REJECTS = "aligned.parquet", "align_rejects.parquet"
 ROWS = 128  # photos held in memory and written as one row group, fewer where that takes more than
 GROUP_BYTES = 2**26
 LEAST_INSIDE = 0.7  # share of view `palm` that must lie in the photo
+LOOK = 64  # side in pixels of the view in which it is seen whether there is skin
+DARK, FLAT = (
+    24,
+    6,
+)  # grey levels: the brightest of a black palm, and between darkest and brightest of a flat one
 GRID = np.stack(np.meshgrid(*[np.arange(16.0)] * 2), axis=-1).reshape(-1, 2)
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 0, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
 log = logging.getLogger("palmforge")
@@ -120,9 +125,9 @@ def align_photos(
     """Align the photos of the table `photos` whose status is ok into `out`/aligned.parquet.
 
     What is not aligned gets a row in `out`/align_rejects.parquet: no_hand, back_of_hand, unclear_hand,
-    cut_off, worker_died, or the decoder's reason. size: side of the views in pixels; decode_side: larger
-    photos are decoded to about this many pixels; passes: readings of each hand, see HandFinder; model: a
-    task file, "" for the cached one; progress: called with (done, all).
+    cut_off, nearly_black, nearly_white, flat, worker_died, or the decoder's reason. size: side of views in
+    pixels; decode_side: larger photos are decoded to about this many pixels; passes: readings of each hand,
+    see HandFinder; model: a task file, "" for the cached one; progress: called with (done, all).
 
     Rows come in the order of the photos, whatever the workers; both tables appear last and whole. Raises
     HandModelError without a usable model, PublishError when `out` cannot be written, RunnerError when the
@@ -167,13 +172,13 @@ def align_photo(finder: HandFinder, photo: dict[str, Any], settings: Settings) -
     whole = [(hand, share) for hand, share in zip(steady, inside, strict=True) if share >= LEAST_INSIDE]
     if not whole:
         return _rejected(photo, "cut_off", f"{max(inside):.0%} of the palm lies in the photo")
-    return _Outcome(
-        [
-            row
-            for index, (hand, share) in enumerate(whole)
-            for row in _rows(photo, picture, pyramid, hand, index, share, settings)
-        ]
-    )
+    seen = [(hand, share) for hand, share in whole if not _unseen(pyramid, hand)]
+    rows = [
+        row
+        for index, (hand, share) in enumerate(seen)
+        for row in _rows(photo, picture, pyramid, hand, index, share, settings)
+    ]
+    return _Outcome(rows) if seen else _rejected(photo, *_unseen(pyramid, whole[0][0]))
 
 
 def _decoded_side(photo: dict[str, Any], wanted: int) -> int:
@@ -221,6 +226,18 @@ def _rows(
             "source_landmarks": source.ravel().tolist(),
             "quality": hand.presence * share,
         }
+
+
+def _unseen(pyramid: Pyramid, hand: FoundHand) -> tuple[str, str] | tuple[()]:
+    """Reason and detail when view `palm` shows no skin: nearly black, nearly white, or flat; else nothing."""
+    rgb = pyramid.warp(frame_matrix(hand.landmarks, "palm", LOOK), LOOK, pyramid.edge_colour())
+    low, high = np.percentile(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (1, 99))
+    told = f"grey levels {low:.0f} to {high:.0f} of 255"
+    if high < DARK:
+        return "nearly_black", f"{told}; was a 10- or 12-bit picture saved in 16 bits?"
+    if low > 255 - DARK:
+        return "nearly_white", f"{told}; it is overexposed"
+    return ("flat", f"{told}; nothing of a palm is seen") if high - low < FLAT else ()
 
 
 def _inside(hand: FoundHand, rgb: NDArray[np.uint8]) -> float:

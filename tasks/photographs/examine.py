@@ -25,8 +25,8 @@ class Examined:
     """One row of the table of photos before duplicates are known; ids and hashes are lower-case hex.
 
     photo_id: sha256 of the file as found; copy: the immutable copy, under blobs, named by its own sha256;
-    width, height: of the copy; pixels: sha256 of the decoded pixels; phash: 256 bits; reason, detail: empty
-    when the file is a photo.
+    width, height: of the copy; pixels: sha256 of the decoded pixels; phash: 256 bits; reason: empty
+    when the file is a photo; detail: of a photo, how its sample depth was read when that is not the file's.
     """
 
     name: str
@@ -90,6 +90,7 @@ def _photo(name: str, digest: str, data: bytes, picture: Picture, blobs: Path) -
         orientation=picture.orientation,
         pixels=hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest(),
         phash=str(imagehash.phash(Image.fromarray(rgb), hash_size=HASH_SIDE)),
+        detail=picture.depth,
     )
 
 

@@ -11,7 +11,16 @@ from PIL import Image
 from manifests.files.layout import PublishError
 from palm_models.hand.frame import frame_matrix, palm_width, transform
 from palm_models.photo.hand_model import HandModelError
-from tasks.photographs.align import REJECTS, TABLE, Settings, _decoded_side, _died, _inside, align_photos
+from tasks.photographs.align import (
+    REJECTS,
+    TABLE,
+    Settings,
+    _decoded_side,
+    _died,
+    _inside,
+    align_photo,
+    align_photos,
+)
 from tasks.workers.runner import Workers
 from tests.helpers.hands import SIZE, drawn_hand, moved, noise
 
@@ -193,3 +202,30 @@ def test_groups_of_large_pictures_stay_small(tmp_path, monkeypatch):
     file = pq.ParquetFile(report.table)
     assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [4, 2]
     assert report.table.stat().st_size < 6 * 96 * 96 * 3, "compressed by the table"
+
+
+class KnowsTheHand:
+    """A finder that is told where the hand is, as the real one finds it in a dim picture."""
+
+    def find_in(self, pyramid):
+        from palm_models.photo.landmarks import FoundHand
+
+        return [FoundHand(drawn_hand("right")[1].astype(np.float32), "right", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda rgb: rgb // 16, "nearly_black"),
+        (lambda rgb: 255 - rgb // 16, "nearly_white"),
+        (lambda rgb: np.full_like(rgb, 128), "flat"),
+        (lambda rgb: rgb // 3, ""),
+    ],
+)
+def test_a_palm_that_shows_nothing_is_a_reject(tmp_path, change, reason):
+    Image.fromarray(change(drawn_hand("right")[0])).save(tmp_path / "x.png")
+    photo = {"photo_id": "p", "original_name": "n", "path": tmp_path / "x.png", "width": SIZE, "height": SIZE}
+    outcome = align_photo(KnowsTheHand(), photo, Settings(size=64))
+    assert (outcome.reject or {"reason": ""})["reason"] == reason
+    assert len(outcome.rows) == (0 if reason else 2)
+    assert not reason or "grey levels" in outcome.reject["detail"]

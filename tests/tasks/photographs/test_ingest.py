@@ -313,3 +313,15 @@ def test_photos_are_ok_plus_rejected_for_any_folder(
         Counter(r["reason"] for r in rows)["duplicate_file"]
         == len([n for n in names if n not in BAD]) - report.ok
     )
+
+
+def test_a_sample_depth_that_was_found_out_is_in_the_photo_s_row(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    values = np.random.default_rng(0).integers(0, 4096, (64, 64), np.uint16)
+    Image.fromarray(values).save(folder / "twelve.png")
+    report = ingest(SourceSpec("folder", str(folder)), tmp_path / "out", workers=1)
+    (row,) = pq.read_table(report.table).to_pylist()
+    assert row["status"] == "ok" and row["detail"].startswith("12 bits in 16: no sample is above 409")
+    with Image.open(row["path"]) as copy:
+        assert np.abs(np.asarray(copy.convert("L")).astype(int) - values / 4095 * 255).max() <= 1
