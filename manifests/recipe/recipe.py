@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
@@ -32,6 +33,8 @@ from manifests.recipe.sections import (
     Train,
 )
 from manifests.registry import PluginError
+
+PATHS = ("out", "work", "source.path", "train.checkpoint", "align.model")
 
 
 class Leaf(NamedTuple):
@@ -194,6 +197,7 @@ def parse(data: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str 
     for override in overrides:
         _apply(merged, override, where)
     _forget_source(merged, before, {override.partition("=")[0].strip() for override in overrides})
+    _expand_home(merged, where)
     try:
         model = recipe_type(merged)
         return model.model_validate_json(json.dumps(merged), strict=True)
@@ -201,6 +205,19 @@ def parse(data: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str 
         raise RecipeError(f"{where}: {error}") from None
     except ValidationError as error:
         raise RecipeError(explain(error, model, where)) from None
+
+
+def _expand_home(data: dict[str, Any], where: str) -> None:
+    """Let ~ mean the home folder in every option that is a path."""
+    for name in PATHS:
+        *sections, key = name.split(".")
+        section: Any = data
+        for part in sections:
+            section = section.get(part) if isinstance(section, dict) else None
+        if isinstance(section, dict) and str(section.get(key, "")).startswith("~"):
+            section[key] = os.path.expanduser(section[key])  # noqa: PTH111  # Path's fails without a home
+            if section[key].startswith("~"):
+                raise RecipeError(f"{where}: {name}: {section[key]!r}: no such home folder; write it out")
 
 
 def _forget_source(data: dict[str, Any], before: Mapping[str, Any], given: Set[str]) -> None:

@@ -36,8 +36,13 @@ class HandModelError(PalmforgeError):
 
 
 def cache_folder() -> Path:
-    """Where fetched models are kept: $PALMFORGE_CACHE, else ~/.cache/palmforge."""
-    return Path(os.environ.get("PALMFORGE_CACHE") or Path.home() / ".cache" / "palmforge")
+    """Where fetched models are kept: $PALMFORGE_CACHE, else ~/.cache/palmforge, else a temporary folder."""
+    if named := os.environ.get("PALMFORGE_CACHE"):
+        return Path(named).expanduser()
+    try:
+        return Path.home() / ".cache" / "palmforge"
+    except RuntimeError:  # a container's user without an entry in passwd, and no HOME
+        return Path(tempfile.gettempdir()) / f"palmforge-{os.getuid()}"
 
 
 def hand_model(path: str | Path = "", fetch: bool = True) -> Path:
