@@ -214,6 +214,9 @@ class Dataset(Section):
     captures: int = Field(default=8, ge=1, description="captures of each identity")
     views: Views = Field(default=("palm",), description="views of each capture: palm, hand")
     size: int = Field(default=128, ge=16, le=2048, description="side of the pictures in pixels")
+    hand_size: int = Field(
+        default=0, ge=0, le=2048, description="side of view hand in pixels; 0 = as view palm"
+    )
     hands: Hands = Field(default=("left", "right"), description="hands of each subject: left, right")
     splits: Splits = Field(default=Splits(), description="shares of subjects in each split")
     shard_identities: int = Field(
@@ -228,6 +231,10 @@ class Dataset(Section):
     version: str = Field(
         default="", pattern=r"^$|^[\w][\w.-]*$", description="name of the version; empty = from the content"
     )
+
+    def side(self, view: View) -> int:
+        """Side of the pictures of a view, pixels."""
+        return (self.hand_size or self.size) if view == "hand" else self.size
 
 
 class Report(Section):

@@ -32,7 +32,7 @@ def photograph(light: Float, capture: Capture, scale: float, skin: Float, size: 
     lit = np.float32(gain) * soft + np.float32(capture.veil)
     picture = ENCODED[(_shoulder(lit) * (STEPS - 1)).astype(np.int32)]
     unit = scale / PALM_128 * size / light.shape[0]
-    return _store(_developed(picture, capture, unit), capture, unit)
+    return _store(_developed(picture, capture, unit, skin), capture, unit)
 
 
 def _optics(light: Float, capture: Capture, unit: float) -> Float:
@@ -60,14 +60,15 @@ def _shoulder(light: Float) -> Float:
     )
 
 
-def _developed(picture: Float, capture: Capture, unit: float) -> Float:
+def _developed(picture: Float, capture: Capture, unit: float, skin: Float) -> Float:
     """Tones made equal, contrast, saturation and sharpening, on encoded values in [0, 1]."""
     if capture.equalise > 0.02:
         grey = picture[..., 1]
-        low = cv2.GaussianBlur(grey, (0, 0), 26 * unit)
-        wide = float((grey - low).std()) + 1e-3
+        near = cv2.GaussianBlur(skin, (0, 0), 26 * unit) + np.float32(1e-3)  # of skin: else rims would glow
+        low = cv2.GaussianBlur(grey * skin, (0, 0), 26 * unit) / near
+        wide = float(np.sqrt(np.average((grey - low) ** 2, weights=skin + 1e-6))) + 1e-3
         flat = MIDDLE + (grey - low) * np.float32(SPREAD / wide)
-        change = (np.float32(capture.equalise) * (flat - grey))[..., None]
+        change = (np.float32(capture.equalise) * (flat - grey) * skin)[..., None]
         picture = picture + change
     picture = (picture - np.float32(MIDDLE)) * np.float32(capture.contrast) + np.float32(MIDDLE)
     if capture.grey:

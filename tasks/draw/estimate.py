@@ -78,7 +78,7 @@ def estimate(recipe: Recipe) -> Estimate:
         each = sum(JUDGING[view] for view in d.views) * (1 + recipe.augment.copies)
         seconds["judge"] = d.identities * (JUDGING["identity"] + d.captures * each) / workers
     seconds["publish"] = PUBLISH * images
-    size = TWICE * images * BYTES[d.image_format] * d.size**2
+    size = TWICE * images * BYTES[d.image_format] * sum(d.side(view) ** 2 for view in d.views) / len(d.views)
     size += ALIGNED * (photographs or 0) * len(recipe.align.views) * recipe.align.size**2
     memory = BASE + workers * (cost.memory if cost else BASE)
     return Estimate(recipe, images, shards, workers, photographs, seconds, size, memory, warning)

@@ -117,7 +117,7 @@ def _draw(one: Individual, checkpoint: Path | None, captures: range) -> Rows:
     (view,) = one.recipe.dataset.views
     kind, at = engine_of(one.recipe), (one.identity.seed, one.planned.subject, one.planned.hand)
     shots = [kind.capture(*at, index, one.recipe.capture) for index in captures]
-    drawn = engine.draw(one.identity, shots, view, one.recipe.dataset.size)
+    drawn = engine.draw(one.identity, shots, view, one.recipe.dataset.side(view))
     parts = zip(captures, shots, drawn, strict=True)
     return [
         row_of(one.recipe, engine, Sample(one.planned, one.identity, index, capture, view, drawing))

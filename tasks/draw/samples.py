@@ -52,12 +52,11 @@ def draw_identity(
     augmenter: Augmenter | None,
 ) -> Iterator[Sample]:
     """The captures of one identity with these numbers in every view, each with its augmented copies."""
-    size = recipe.dataset.size
     kind, at = engine_of(recipe), (recipe.seed, planned.subject, planned.hand)
     identity = kind.identity(*at, recipe.identity)
     captures = [kind.capture(*at, number, recipe.capture) for number in numbers]
     for view in recipe.dataset.views:
-        drawings = engine.draw(identity, captures, view, size)
+        drawings = engine.draw(identity, captures, view, recipe.dataset.side(view))
         for number, capture, drawing in zip(numbers, captures, drawings, strict=True):
             sample = Sample(planned, identity, number, capture, view, drawing)
             yield sample
