@@ -12,9 +12,9 @@ from bench.gates.gates import templates
 from bench.palms.utility import eer, scores, tar
 from manifests.recipe import parse as parse_recipe
 from palm_models.measure.encoder import Encoder, EncoderConfig, Training
+from tasks.judge.encoder import palms, train_encoder
 from tasks.judge.gates.twins import TWINS
 from tasks.judge.thresholds import thresholds
-from tasks.train.encoder import palms, train_encoder
 
 IDENTITIES = {"train": 4000, "verify": 300, "distinct": 10_000}
 FIRST_UNSEEN = 100_000  # identities from here on took no part in training
@@ -31,6 +31,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--engine", default="atlas", help="whose identities are verified or compared")
     asked = parser.parse_args()
     asked.identities = asked.identities or IDENTITIES[asked.task]
     return asked
@@ -38,7 +39,8 @@ def parse() -> argparse.Namespace:
 
 def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
     """Error rates on identities that were not trained on, and the similarity that few impostors reach."""
-    pictures, labels = palms(asked.seed, FIRST_UNSEEN, asked.identities, asked.captures, encoder.config.size)
+    size = encoder.config.size
+    pictures, labels = palms(asked.engine, asked.seed, FIRST_UNSEEN, asked.identities, asked.captures, size)
     genuine, impostor = scores(encoder.embed(pictures), labels)
     print(f"{len(genuine)} genuine pairs {genuine.mean():.3f} ± {genuine.std():.3f}")
     print(f"{len(impostor)} impostor pairs {impostor.mean():.3f} ± {impostor.std():.3f}")
@@ -51,7 +53,8 @@ def verify(encoder: Encoder, asked: argparse.Namespace) -> None:
 
 def distinct(asked: argparse.Namespace) -> None:
     """Similarity of each identity's nearest other one, by the templates that the gate of twins compares."""
-    nearest = neighbours(templates(range(FIRST_UNSEEN, FIRST_UNSEEN + asked.identities), asked.weights))
+    numbers = range(FIRST_UNSEEN, FIRST_UNSEEN + asked.identities)
+    nearest = neighbours(templates(asked.engine, numbers, asked.weights))
     threshold = thresholds(parse_recipe({"name": "encoder"}), asked.weights, [TWINS]).of[TWINS.name].most
     print(
         f"{len(nearest)} identities: similarity of the nearest other identity, twins from {threshold:.4f} on"

@@ -21,9 +21,7 @@ from manifests.contract.images import decode
 from manifests.recipe import Recipe, parse
 from manifests.words import VIEWS, View
 from palm_models.engines.base import Drawer, Drawing
-from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width
-from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import Encoder, weights_digest
 from palm_models.measure.quality import BOUNDS, measure
 from palm_models.photo.hand_model import hand_model
@@ -40,6 +38,12 @@ from tasks.judge.gates.gallery import VARIANTS, variants
 from tasks.judge.picture import embed
 from tasks.judge.thresholds import CALIBRATION
 
+SHARES = {"atlas": 1.0, "renderer": 0.3, "diffusion": 0.2}  # of the identities that each engine draws
+KINDS = {
+    "atlas": "atlas",
+    "renderer": "renderer",
+    "diffusion": "renderer",
+}  # whose identities it draws
 GATES = ("identity", "twins", "quality", "hand", "leakage")
 FIRST = 40_000  # identities from here on: none took part in training the encoder
 MISS = 0.003  # share of clean pictures that a gate may reject
@@ -61,8 +65,8 @@ def main() -> None:
     parser.add_argument(
         "--aligned", type=Path, help="aligned.parquet of the photographs; else the old leakage stays"
     )
-    parser.add_argument("--identities", type=int, default=200, help="rendered ones; a fifth of it diffused")
-    parser.add_argument("--templates", type=int, default=10_000, help="identities compared as twins")
+    parser.add_argument("--identities", type=int, default=200, help="of the atlas; see SHARES")
+    parser.add_argument("--templates", type=int, default=10_000, help="compared as twins; see SHARES")
     parser.add_argument(
         "--gates", nargs="+", choices=GATES, default=GATES, help="the others stay as they are"
     )
@@ -77,7 +81,10 @@ def calibrate(asked: argparse.Namespace) -> None:
     stored = json.loads((SHIPPED / CALIBRATION).read_text()) if (SHIPPED / CALIBRATION).is_file() else {}
     shown = {view: list(clean(view, asked.identities)) for view in VIEWS}
     count = asked.templates if {"identity", "twins"} & set(asked.gates) else 0
-    known = templates(range(FIRST, FIRST + count), SHIPPED)
+    known = {
+        kind: templates(kind, range(FIRST, FIRST + int(count * SHARES[kind])), SHIPPED)
+        for kind in sorted(set(KINDS.values()))
+    }
     parts: dict[str, Callable[[], Any]] = {
         "identity": lambda: {view: identity(encoder, shown[view], known, view) for view in VIEWS},
         "twins": lambda: twins(encoder, known),
@@ -95,7 +102,7 @@ def calibrate(asked: argparse.Namespace) -> None:
     print(json.dumps(written, indent=1))
 
 
-def recipe(engine: str = "renderer", **dataset: Any) -> Recipe:
+def recipe(engine: str = "atlas", **dataset: Any) -> Recipe:
     """The recipe whose identities are measured."""
     return parse({"name": "gates", "engine": {"name": engine}, "dataset": dataset})
 
@@ -104,19 +111,20 @@ Shown = tuple[str, int, Drawing]  # engine, identity, picture
 
 
 def clean(view: View, count: int) -> Iterator[Shown]:
-    """Pictures of `count` rendered identities, a fifth of them diffused too; 4 of each palm, 2 of a hand."""
+    """Pictures of `count` identities of the atlas and some of others; 4 of each palm, 2 of a hand."""
     captures = 4 if view == "palm" else 2
-    for name, number in (("renderer", count), ("diffusion", count // 5)):
-        engine = make_engine(recipe(name), SHIPPED)
-        for index in range(FIRST, FIRST + number):
-            yield from ((name, index - FIRST, d) for d in draw(engine, index, captures, view))
+    for name, part in SHARES.items():
+        drawer = make_engine(recipe(name), SHIPPED)
+        for index in range(FIRST, FIRST + int(count * part)):
+            yield from ((name, index - FIRST, d) for d in draw(name, drawer, index, captures, view))
 
 
-def draw(engine: Drawer, index: int, captures: int, view: View) -> list[Drawing]:
-    """The first captures of one identity, 128 px."""
-    planned = planned_identity(recipe(), index)
-    shots = [make_capture(0, planned.subject, planned.hand, c) for c in range(captures)]
-    return engine.draw(make_identity(0, planned.subject, planned.hand), shots, view, 128)
+def draw(name: str, drawer: Drawer, index: int, captures: int, view: View) -> list[Drawing]:
+    """The first captures of one identity of engine `name`: palms of 128 px, hands of 256."""
+    plan, planned = recipe(name), planned_identity(recipe(name), index)
+    kind, at = engine_of(plan), (plan.seed, planned.subject, planned.hand)
+    shots = [kind.capture(*at, number, {}) for number in range(captures)]
+    return drawer.draw(kind.identity(*at, {}), shots, view, 128 if view == "palm" else 256)
 
 
 def template(encoder: Encoder, plan: Recipe, index: int, first: int = FIRST_REFERENCE) -> Floats:
@@ -126,18 +134,18 @@ def template(encoder: Encoder, plan: Recipe, index: int, first: int = FIRST_REFE
     return unit(encoder.embed(engine.references(one, REFERENCES, first)).sum(axis=0))
 
 
-def templates(numbers: Sequence[int], weights: Path) -> Floats:
-    """Templates (n, dim) of identities, made by two processes."""
+def templates(kind: str, numbers: Sequence[int], weights: Path) -> Floats:
+    """Templates (n, dim) of identities of the engine `kind`, made by two processes."""
     halves = np.array_split(np.asarray(numbers, np.int64), 2)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        return np.concatenate(list(pool.map(_templates, [weights] * 2, halves)))
+        return np.concatenate(list(pool.map(_templates, [kind] * 2, [weights] * 2, halves)))
 
 
-def _templates(weights: Path, numbers: NDArray[np.int64]) -> Floats:
+def _templates(kind: str, weights: Path, numbers: NDArray[np.int64]) -> Floats:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     encoder = Encoder.load(weights)
-    made = [template(encoder, recipe(), int(number)) for number in numbers]
+    made = [template(encoder, recipe(kind), int(number)) for number in numbers]
     return np.array(made, np.float32).reshape(len(made), encoder.config.dim)
 
 
@@ -146,39 +154,48 @@ def palms(shown: Sequence[Shown], view: View) -> list[NDArray[np.uint8]]:
     return [palm_of(drawing.image, view, drawing.landmarks) for _, _, drawing in shown]
 
 
-def identity(encoder: Encoder, shown: Sequence[Shown], templates: Floats, view: View) -> dict[str, Any]:
+def identity(
+    encoder: Encoder, shown: Sequence[Shown], templates: dict[str, Floats], view: View
+) -> dict[str, Any]:
     """Least similarity of a picture to its identity: few strange ones reach it, few of its own do not."""
-    near = embed(encoder, palms(shown, view)) @ templates.T
+    vectors, engines = embed(encoder, palms(shown, view)), np.array([engine for engine, _, _ in shown])
     places = np.array([index for _, index, _ in shown])
-    own = near[np.arange(len(near)), places]
-    near[np.arange(len(near)), places] = np.nan
-    strange = near[np.isfinite(near)]
-    value = min(np.quantile(strange, 1 - FALSE_MATCH), np.quantile(own, LIKENESS_MISS) - LIKENESS_ROOM)
+    own, strange = np.empty(len(shown), np.float32), list[Floats]()
+    for engine, kind in KINDS.items():
+        here = np.flatnonzero(engines == engine)
+        near = vectors[here] @ templates[kind].T
+        own[here] = near[np.arange(len(here)), places[here]]
+        near[np.arange(len(here)), places[here]] = np.nan
+        strange.append(near[np.isfinite(near)])
+    other = np.concatenate(strange)
+    value = min(np.quantile(other, 1 - FALSE_MATCH), np.quantile(own, LIKENESS_MISS) - LIKENESS_ROOM)
     return {
         "threshold": round(float(value), 4),
         "genuine": quantiles(own),
-        "impostor": quantiles(strange),
-        "missed": {n: share(own[[e == n for e, _, _ in shown]] < value) for n in ("renderer", "diffusion")},
-        "let_through": share(strange >= value),
+        "impostor": quantiles(other),
+        "missed": {engine: share(own[engines == engine] < value) for engine in KINDS},
+        "let_through": share(other >= value),
     }
 
 
-def twins(encoder: Encoder, templates: Floats) -> dict[str, Any]:
+def twins(encoder: Encoder, templates: dict[str, Floats]) -> dict[str, Any]:
     """Similarity of templates from which they are one identity: half way between others and the same."""
-    others = FIRST_REFERENCE + 1000
-    count = min(200, len(templates))
-    same = [template(encoder, recipe(), FIRST + i, others) @ templates[i] for i in range(count)]
-    near = templates @ templates.T
-    pairs = np.arange(0, len(templates) - 1, 2)  # an even number of identities: both hands of each subject
-    both = near[pairs, pairs + 1].copy()
-    other = near[np.triu_indices(len(templates), 1)]
-    value = (float(np.quantile(same, 0.01)) + float(other.max())) / 2
+    others, same, other, both = FIRST_REFERENCE + 1000, list[float](), list[Floats](), list[Floats]()
+    for kind, held in templates.items():
+        count = min(200, len(held))
+        same += [float(template(encoder, recipe(kind), FIRST + i, others) @ held[i]) for i in range(count)]
+        near = held @ held.T
+        pairs = np.arange(0, len(held) - 1, 2)  # an even number of identities: both hands of each subject
+        both.append(near[pairs, pairs + 1])
+        other.append(near[np.triu_indices(len(held), 1)])
+    apart = np.concatenate(other)
+    value = (float(np.quantile(same, 0.01)) + float(apart.max())) / 2
     return {
         "threshold": round(value, 4),
         "same_identity": quantiles(np.array(same)),
-        "other_identities": quantiles(other),
-        "two_hands_of_a_subject": quantiles(both),
-        "pairs": len(other),
+        "other_identities": quantiles(apart),
+        "two_hands_of_a_subject": quantiles(np.concatenate(both)),
+        "pairs": len(apart),
     }
 
 

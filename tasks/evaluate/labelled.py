@@ -88,10 +88,10 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> La
 
 def of_renderer(purpose: str, seed: int, identities: int, captures: int, size: int) -> Labelled:
     """Palms that the renderer draws of other people than any recipe's or purpose's: the seed is hashed."""
-    from tasks.train.encoder import palms
+    from tasks.judge.encoder import palms
 
     own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{purpose}-{seed}".encode()).digest()[:7], "big")
-    grey, labels = palms(own, 0, identities, captures, size)
+    grey, labels = palms("renderer", own, 0, identities, captures, size)
     return Labelled("renderer", grey, labels.astype(np.str_), f"drawn with seed {own}")
 
 
