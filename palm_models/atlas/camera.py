@@ -10,7 +10,7 @@ from palm_models.atlas.capture import Capture
 from palm_models.render.camera import ENCODED, GREY, PALM_128, STEPS
 
 Float = NDArray[np.float32]
-AIM = float(np.log(0.21))  # mean log light that exposure aims at on skin
+AIM = float(np.log(0.26))  # mean log light that exposure aims at on skin
 MIDDLE = 0.5  # encoded grey about which contrast turns
 SPREAD = 0.125  # encoded standard deviation that equalised tones have
 

@@ -18,7 +18,7 @@ from palm_models.render.surface import Canvas
 from palm_models.render.warp import Warp
 
 Float = NDArray[np.float32]
-LINE, CREASE, VALLEY, FOLD, MICRO = 0.0046, 0.0068, 0.0075, 0.020, 0.00055  # heights of depth 1, palm widths
+LINE, CREASE, VALLEY, FOLD, MICRO = 0.0046, 0.0068, 0.0075, 0.020, 0.00070  # heights of depth 1, palm widths
 SOFT = 0.011  # palm widths that red light travels in skin
 FADES = 6  # cells a side in which lines fade
 MOUNDS = ((0.46, 0.66, 0.25, 0.085), (-0.40, 0.62, 0.27, 0.055), (0.36, -0.03, 0.13, 0.030),
@@ -50,7 +50,7 @@ def lay(atlas: Atlas, seen: Warp, identity: Identity, capture: Capture) -> Layer
     fade = [np.exp(capture.fading * upsample(c, at[0].shape)) for c in cells]
     grooves = (lines @ gains(capture)) * fade[1]
     crease = deep[..., 0] * fade[0] * np.float32(capture.principal_gain * (1.1 - 0.2 * capture.stretch))
-    folded = np.float32(np.clip(0.55 - capture.thumb / 18, 0, 1.4)) * deep[..., 2]
+    folded = np.float32(np.clip(0.7 - capture.thumb / 18, 0, 1.6)) * deep[..., 2]
     valley = deep[..., 1] * np.float32(capture.principal_gain)
     height = -(LINE * grooves + CREASE * crease + VALLEY * valley + FOLD * folded)
     height += np.float32(MICRO * capture.texture_gain) * deep[..., 3]
@@ -58,7 +58,7 @@ def lay(atlas: Atlas, seen: Warp, identity: Identity, capture: Capture) -> Layer
         grooves,
         crease,
         np.asarray(height * seen.scale, np.float32),
-        np.asarray(valley + folded, np.float32),
+        np.asarray(valley + np.float32(2.2) * folded, np.float32),
         np.asarray(colour, np.float32),
     )
 
@@ -150,7 +150,7 @@ def colour(layers: Layers, seen: Warp, identity: Identity, capture: Capture) -> 
         + layers.colour[..., 1]
         + np.float32(0.05) * moved * drift
     )
-    blood = np.float32((0.5 if capture.grey else 0.38) * identity.mottling) * patches + np.float32(
+    blood = np.float32((0.5 if capture.grey else 0.30) * identity.mottling) * patches + np.float32(
         capture.flush / 5
     )
     blood += 0.35 * np.clip(layers.crease, 0, 1)

@@ -11,7 +11,7 @@ from palm_models.hand.controls import Prior, chance, choice, count, lognormal, n
 # What one hand is for life; lengths in palm widths. Traits of palm_models/hand/priors.py keep their meaning.
 IDENTITY: dict[str, Prior] = priors.IDENTITY | {
     "skin_tone": uniform("individual typology angle (ITA) of the skin, degrees", -45.0, 62.0, shared=0.995),
-    "redness": normal("CIELAB a* of the skin", 12.8, 2.5, 6.0, 22.0, shared=0.97),
+    "redness": normal("CIELAB a* of the skin", 14.0, 2.5, 6.0, 22.0, shared=0.97),
     "mottling": lognormal("strength of blotches", 0.9, 0.4, 0.1, 4.0, shared=0.9),
     "mottle_size": uniform("size of blotches", 0.018, 0.04, shared=0.8),
     "crease_pigment": lognormal("how much darker creases are than skin", 1.0, 0.33, 0.2, 3.0, shared=0.95),
@@ -32,12 +32,12 @@ IDENTITY: dict[str, Prior] = priors.IDENTITY | {
     "fine_depth": lognormal("median depth of thin lines", 0.17, 0.33, 0.0, 1.5, shared=0.9),
     "fine_length": lognormal("median length of thin lines", 0.20, 0.25, 0.05, 0.4, shared=0.8),
     "soft_lines": lognormal("number of broad soft lines", 330.0, 0.25, 0.0, 900.0, shared=0.85),
-    "soft_depth": lognormal("median depth of broad soft lines", 0.33, 0.27, 0.0, 2.0, shared=0.9),
+    "soft_depth": lognormal("median depth of broad soft lines", 0.26, 0.27, 0.0, 2.0, shared=0.9),
     "flow": lognormal("how strongly one direction prevails locally", 1.2, 0.4, 0.0, 4.0, shared=0.7),
     "edges": lognormal("height of the raised edges of creases", 1.0, 0.35, 0.0, 3.0, shared=0.9),
     "fray": lognormal("how uneven creases are along their course", 1.0, 0.35, 0.0, 3.0, shared=0.8),
     "fans": lognormal("strength of fans at the thumb and between fingers", 1.0, 0.4, 0.0, 3.0, shared=0.85),
-    "thumb_folds": lognormal("depth of the broad folds of the thenar", 0.8, 0.5, 0.0, 3.0, shared=0.9),
+    "thumb_folds": lognormal("depth of the broad folds of the thenar", 1.0, 0.5, 0.0, 3.0, shared=0.9),
     "rim_pigment": lognormal("darker skin in hollows and at the rim", 0.8, 0.5, 0.0, 3.0, shared=0.95),
 }  # fmt: skip
 
@@ -58,6 +58,8 @@ CAPTURE: dict[str, Prior] = priors.CAPTURE | {
     "fading": lognormal("how unevenly creases show over the palm", 0.06, 0.5, 0.0, 1.0),
     "principal_gain": lognormal("visibility of principal creases, a factor", 1.0, 0.15, 0.4, 1.8, shared=0.5),
     "texture_gain": lognormal("visibility of thin lines, a factor", 1.0, 0.18, 0.0, 3.0, shared=0.5),
+    "saturation": normal("saturation, as a factor", 1.12, 0.12, 0.0, 1.6, shared=0.7),
+    "warmth": normal("colour of the light: blue below 0, yellow above", 0.2, 0.3, -1.0, 1.0, shared=0.7),
     "flush": normal("blood in the skin: added CIELAB a*", 0.0, 1.2, -6.0, 8.0, shared=0.7),
     "mottle_drift": uniform("share of blotches that is the session's", 0.03, 0.25, shared=0.9),
     "light_azimuth": normal("azimuth of the light, degrees from above", 0.0, 75.0, -180.0, 360.0, shared=0.7),
@@ -116,7 +118,7 @@ DEVICES: dict[str, dict[str, Prior]] = {
         "noise": lognormal("", 3.2, 0.3, 0.0, 14.0, shared=0.5),
         "sharpening": uniform("", 0.4, 1.3, shared=0.9),
         "jpeg": uniform("", 40.0, 80.0),
-        "saturation": normal("", 0.85, 0.15, 0.0, 1.6, shared=0.8),
+        "saturation": normal("", 0.98, 0.14, 0.0, 1.6, shared=0.8),
         "veil": uniform("", 0.0, 0.08, shared=0.6),
     },
     "spectral": {
