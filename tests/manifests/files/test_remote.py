@@ -235,3 +235,19 @@ def test_the_flow_publishes_on_s3_and_the_same_again_changes_nothing(
     for planted in ("very-secret-key", "planted-access-key"):
         assert planted not in said.out + said.err
         assert not any(planted.encode() in data for data in written)
+
+
+def test_keys_as_people_have_them_are_files_and_markers_are_none(s3):
+    """The empty object with which a console shows a folder is no file; `//` is a part of a name."""
+    files, _ = resolve("s3://palms")
+    names = ["a.jpg", "sub//double.jpg", "sub/b.jpg", "br[1].jpg", "star*.jpg", "what?.jpg", "per%20cent.jpg"]
+    for name in names:
+        files.pipe_file(f"palms/photos/{name}", name.encode())
+    for marker in ("", "sub/", "empty/"):
+        files.call_s3("put_object", Bucket="palms", Key=f"photos/{marker}", Body=b"")
+    for address in ("s3://palms/photos", "s3://palms/photos/"):
+        found = RemotePath(address)
+        assert sorted(found.files()) == sorted(names)
+        assert {name: (found / name).read_bytes().decode() for name in names} == {
+            name: name for name in names
+        }
