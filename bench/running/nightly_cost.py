@@ -20,9 +20,7 @@ from flows.server.deploy import is_up
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = "from prefect import flow\n\n@flow\ndef empty() -> None: ...\n\nempty()"
-NIGHT = (
-    "import sys\nfrom flows.deployed import build_dataset\n\nbuild_dataset(sys.argv[1], sys.argv[2:])"
-)
+NIGHT = "import sys\nfrom flows.deployed import build_dataset\n\nbuild_dataset(sys.argv[1], sys.argv[2:])"
 
 
 def main() -> None:
