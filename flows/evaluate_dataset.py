@@ -1,7 +1,7 @@
 """The story `evaluate-dataset`: recognisers trained on a version and on others, tested on unseen palms."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -9,8 +9,8 @@ from flows.progress import progress
 from flows.tracking import step
 from manifests.read.open import open_dataset
 from tasks.evaluate.experiment import RENDERER, Budget, Question, answer
-from tasks.evaluate.labelled import PATTERN
 from tasks.evaluate.results import write_evaluation
+from tasks.evaluate.sets.folder import PATTERN
 
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -25,7 +25,7 @@ def evaluate(question: Question, out: Path) -> Path:
 
 def evaluate_dataset(
     dataset: str = "out/quickstart",
-    real: str = "",
+    real: list[str] | None = None,
     against: list[str] | None = None,
     curve: list[AtLeastOne] | None = None,
     identities: Count = 0,
@@ -34,6 +34,8 @@ def evaluate_dataset(
     seed: Count = 0,
     size: AtLeastOne = Budget.size,
     augment: bool = True,
+    roi: bool | None = None,
+    turn: Literal[0, 90, 180, 270] | None = None,
     id_pattern: str = PATTERN,
     out: str = "",
     work: str = Question.work,
@@ -41,18 +43,21 @@ def evaluate_dataset(
 ) -> str:
     """Evaluate `dataset` and return the folder with evaluation.json, evaluation.html and charts.
 
-    `real`: photographs of known people, a folder (id/picture) or a CSV (path, id); `against`: further sets to
+    `real`: known people to test on, each NAME:DIR, a folder (id/picture) or a CSV (path, id); `roi`, `turn`:
+    whether they are regions of interest already, and how these must be turned; `against`: further sets to
     train on, by default the renderer; `curve`: numbers of identities; `out`: by default evaluations/<name>.
     Raises DatasetError or SourceError when a set cannot be read.
     """
     version = open_dataset(dataset)
     question = Question(
         dataset=dataset,
-        real=real,
+        real=tuple(real or ()),
         against=tuple([RENDERER] if against is None else against),
         curve=tuple(curve or ()),
         identities=identities,
         budget=Budget(steps=steps, seeds=seeds, seed=seed, size=size, augment=augment),
+        roi=roi,
+        turn=turn,
         id_pattern=id_pattern,
         work=work,
         workers=workers,

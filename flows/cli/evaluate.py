@@ -11,7 +11,18 @@ from flows.cli.options import friendly_errors
 @click.command()
 @click.argument("dataset")
 @click.option(
-    "--real", default="", metavar="PATH", help="photographs of known people: id/picture, or a CSV path,id"
+    "--real",
+    multiple=True,
+    metavar="SET",
+    help="test on known people: NAME:DIR (docs/evaluating.md), id/picture, or a CSV path,id; repeatable",
+)
+@click.option(
+    "--roi/--no-roi", default=None, help="the pictures are regions of interest; default: by their size"
+)
+@click.option(
+    "--turn",
+    type=click.Choice(["0", "90", "180", "270"]),
+    help="degrees clockwise that bring regions' fingers up",
 )
 @click.option(
     "--against",
@@ -34,8 +45,9 @@ from flows.cli.options import friendly_errors
 )
 @click.option("--workers", default=0, help="processes; 0 = one a core")
 def evaluate(
-    dataset: str, real: str, against: tuple[str, ...], curve: str, identities: int, steps: int, seeds: int,
-    seed: int, size: int, no_augment: bool, id_pattern: str, out: str, workers: int,
+    dataset: str, real: tuple[str, ...], roi: bool | None, turn: str | None, against: tuple[str, ...],
+    curve: str, identities: int, steps: int, seeds: int, seed: int, size: int, no_augment: bool,
+    id_pattern: str, out: str, workers: int,
 ) -> None:  # fmt: skip
     """Train a recogniser on DATASET's train split alone and test it on palms it never saw."""
     try:
@@ -50,12 +62,13 @@ def evaluate(
 
         open_dataset(dataset)  # said at once when it is none: the recognisers take seconds to load
         from flows.evaluate_dataset import evaluate_dataset
-        from tasks.evaluate.labelled import PATTERN
         from tasks.evaluate.results import JSON, PAGE, table
+        from tasks.evaluate.sets.folder import PATTERN
 
         folder = Path(
             run(
-                evaluate_dataset, dataset, real=real, against=list(against) or None, curve=counts,
+                evaluate_dataset, dataset, real=list(real), roi=roi, turn=None if turn is None else int(turn),
+                against=list(against) or None, curve=counts,
                 identities=identities, steps=steps, seeds=seeds, seed=seed, size=size, augment=not no_augment,
                 id_pattern=id_pattern or PATTERN, out=out, workers=workers,
             )

@@ -12,7 +12,9 @@ from manifests.files.layout import LATEST, MANIFEST
 from palm_models.measure.encoder import Augmentation, EncoderConfig, Training, train
 from palm_models.measure.identification import identification
 from palm_models.measure.scores import compare, error_rates
-from tasks.evaluate.labelled import PATTERN, Labelled, of_photographs, of_renderer, of_version
+from tasks.evaluate.known import Reading, of_known
+from tasks.evaluate.labelled import Labelled, of_renderer, of_version
+from tasks.evaluate.sets.folder import PATTERN
 from tasks.photographs.sources.found import SourceError
 from tasks.workers.parallel import available_cores, in_order
 
@@ -36,14 +38,19 @@ class Budget:
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared with what. Names of sets: a version or dataset folder, `renderer`, or photographs."""
+    """What is compared with what. Names of sets: a version or dataset folder, `renderer`, or known people.
+
+    Known people: NAME:DIR, NAME@DEVICE:DIR (of tasks/evaluate/sets), a folder, or a CSV.
+    """
 
     dataset: str
-    real: str = ""  # photographs of known people: a folder or a CSV; "" = only the rendered test set
+    real: tuple[str, ...] = ()  # known people to test on, beside the rendered test set
     against: tuple[str, ...] = (RENDERER,)  # further sets to train on
     curve: tuple[int, ...] = ()  # numbers of identities to train on
     identities: int = 0  # trained on at most; 0 = all of the train split
     budget: Budget = Budget()
+    roi: bool | None = None  # known people are regions of interest; None = as set and pictures say
+    turn: int | None = None  # degrees clockwise that bring the fingers of regions up; None = as the set says
     id_pattern: str = PATTERN
     work: str = ".palmforge/evaluate"  # aligned photographs, local
     workers: int = 0  # processes; 0 = one a core; the figures do not depend on it
@@ -68,12 +75,10 @@ def answer(question: Question, progress: Progress) -> dict[str, Any]:
     first = of_version(Path(q.dataset), q.budget.size).first(q.identities)
     if first.identities < 2:
         raise SourceError("too_few_identities", f"{q.dataset}: fewer than two identities in split train")
+    tests = [of_known(name, _reading(q), quiet) for name in q.real]
+    rendered = of_renderer("test", q.budget.seed, *HELD_OUT, q.budget.size)
+    tests.append(replace(rendered, name="rendered hands"))
     sets = [first, *(_set(name, q, first, quiet) for name in q.against)]
-    tests = [replace(of_renderer("test", q.budget.seed, *HELD_OUT, q.budget.size), name="rendered hands")]
-    if q.real:
-        tests.insert(
-            0, of_photographs(Path(q.real), Path(q.work), q.budget.size, quiet, q.id_pattern, q.workers)
-        )
     counts = sorted({n for n in q.curve if 2 <= n <= first.identities})
     asked = [*sets, *(first.first(n) for n in counts)]
     seeds = range(q.budget.seed, q.budget.seed + q.budget.seeds)
@@ -102,7 +107,11 @@ def _set(name: str, q: Question, like: Labelled, quiet: Progress) -> Labelled:
         return of_renderer("train", q.budget.seed, like.identities, like.captures, q.budget.size)
     if any((Path(name) / file).is_file() for file in (LATEST, MANIFEST)):
         return of_version(Path(name), q.budget.size).first(q.identities)
-    return of_photographs(Path(name), Path(q.work), q.budget.size, quiet, q.id_pattern, q.workers)
+    return of_known(name, _reading(q), quiet)
+
+
+def _reading(q: Question) -> Reading:
+    return Reading(q.budget.size, Path(q.work), q.roi, q.turn, q.id_pattern, q.workers)
 
 
 def _vectors(job: _Job) -> list[NDArray[np.float32]]:
@@ -125,7 +134,8 @@ def _died(job: _Job) -> list[NDArray[np.float32]]:
 
 def _about(palms: Labelled) -> dict[str, Any]:
     return {
-        "name": palms.name, "identities": palms.identities, "images": len(palms.grey), "note": palms.note
+        "name": palms.name, "identities": palms.identities, "images": len(palms.grey), "note": palms.note,
+        "rejects": [list(reject) for reject in palms.rejects],
     }  # fmt: skip
 
 

@@ -1,51 +1,70 @@
-"""Labelled palms for a recogniser: of a version, of the renderer, or photographs of known people."""
+"""Labelled palms for a recogniser: grey, each with its identity; of a version or of the renderer."""
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
-from manifests.files.lists import ListError, is_list, read_list
 from manifests.read.open import open_dataset
-from manifests.recipe import parse
-from manifests.words import View
+from manifests.words import HANDS, View
 from palm_models.measure.encoder import to_grey
 from tasks.photographs.sources.found import SourceError
-from tasks.photographs.steps import align, ingest
 from tasks.report.sampled import palm
-from tasks.work.digest import digest_of
 
-PATTERN = r"^([A-Za-z]+_?\d+)_"  # who a picture of a flat folder shows: person_1_… shows person_1
 MOST = 20_000  # pictures held in memory; of larger sets identities are drawn by seed
-Progress = Callable[[int, int], None]
+Words = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Grey palms (n, size, size) with the identity of each; an identity is one hand."""
+    """Grey palms (n, size, size) with the identity of each; an identity is one hand.
+
+    sessions, devices: of each picture, empty words where they are not known; note: where they come from and
+    what was left out; rejects: (picture, reason, detail) of those that could not be used.
+    """
 
     name: str
     grey: NDArray[np.uint8]
-    labels: NDArray[np.str_]
-    note: str = ""  # where they come from and what was left out
+    labels: Words
+    note: str = ""
+    sessions: Words = field(default_factory=lambda: np.empty(0, np.str_))
+    devices: Words = field(default_factory=lambda: np.empty(0, np.str_))
+    rejects: Sequence[tuple[str, str, str]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("sessions", "devices"):
+            if len(getattr(self, name)) != len(self.labels):
+                object.__setattr__(self, name, np.full(len(self.labels), "", np.str_))
+
+    def part(self, keep: NDArray[Any]) -> "Labelled":
+        """The pictures that `keep`, places or truths (n,), names."""
+        told = {name: getattr(self, name)[keep] for name in ("grey", "labels", "sessions", "devices")}
+        return replace(self, **told)
 
     def first(self, identities: int, captures: int = 0) -> "Labelled":
         """Only the first identities, and of each the first captures; 0 = all."""
-        known = list(dict.fromkeys(self.labels.tolist()))[: identities or None]
+        known = set(list(dict.fromkeys(self.labels.tolist()))[: identities or None])
         seen, keep = Counter[str](), []
         for place, label in enumerate(self.labels.tolist()):
             seen[label] += 1
-            if label in set(known) and (not captures or seen[label] <= captures):
+            if label in known and (not captures or seen[label] <= captures):
                 keep.append(place)
-        return Labelled(self.name, self.grey[keep], self.labels[keep], self.note)
+        return self.part(np.array(keep, np.int64))
+
+    def halves(self) -> tuple["Labelled", "Labelled"]:
+        """Two halves that share no person: every second one of those in the order of their hashed names."""
+        people = [person_of(label) for label in self.labels.tolist()]
+        order = sorted(set(people), key=lambda who: hashlib.sha256(who.encode()).digest())
+        mine = np.isin(np.array(people), order[::2])
+        one, two = self.part(mine), self.part(~mine)
+        return replace(one, name=f"{self.name}, half"), replace(two, name=f"{self.name}, other half")
 
     @property
     def identities(self) -> int:
@@ -56,6 +75,18 @@ class Labelled:
     def captures(self) -> int:
         """Of the identity that has most."""
         return max(Counter(self.labels.tolist()).values())
+
+    def digest(self) -> str:
+        """Names the pictures, their order and whose they are."""
+        found = hashlib.sha256(repr((self.grey.shape, self.labels.tolist())).encode())
+        found.update(np.ascontiguousarray(self.grey).tobytes())
+        return found.hexdigest()
+
+
+def person_of(label: str) -> str:
+    """Whose hand it is: the label without its hand."""
+    who, _, hand = label.rpartition(" ")
+    return who if hand in HANDS else label
 
 
 def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> Labelled:
@@ -93,84 +124,3 @@ def of_renderer(purpose: str, seed: int, identities: int, captures: int, size: i
     own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{purpose}-{seed}".encode()).digest()[:7], "big")
     grey, labels = palms("renderer", own, 0, identities, captures, size)
     return Labelled("renderer", grey, labels.astype(np.str_), f"drawn with seed {own}")
-
-
-def of_photographs(
-    path: Path, work: Path, size: int, progress: Progress, pattern: str = PATTERN, workers: int = 0
-) -> Labelled:
-    """Aligned palms of photographs whose people are known: `id/picture` folders, a flat folder, or a CSV.
-
-    A CSV has the columns path (from the CSV's folder) and id. In a flat folder the first group of `pattern`
-    finds the id in a name. Both hands under one id count as two identities, as the aligner tells them apart;
-    hands with one picture are left out, because nothing can be compared with them.
-    Raises SourceError when nothing can be read, named or compared.
-    """
-    listed = _listed(path) if is_list(path) else None
-    folder = path if listed is None else _linked(path, listed, work)
-    recipe = parse(
-        {
-            "name": "evaluate", "work": str(work), "source": {"kind": "folder", "path": str(folder)},
-            "align": {"views": ["palm"], "size": max(128, size), "max_hands": 1, "workers": workers},
-        },
-        where=str(path),
-    )  # fmt: skip
-    photos = ingest(recipe, progress)
-    done = align(recipe, photos, progress)
-    assert done is not None  # this recipe has a source
-    table = pq.read_table(done.path / "aligned.parquet", columns=["original_name", "hand", "image"])
-    names = table["original_name"].to_pylist()
-    people = [listed[int(n.partition("_")[0])][1] if listed else person(n, pattern) for n in names]
-    hands = [f"{p} {hand}" for p, hand in zip(people, table["hand"].to_pylist(), strict=True)]
-    times = Counter(hands)
-    keep = [k for k, hand in enumerate(hands) if times[hand] > 1]
-    if len(set(map(hands.__getitem__, keep))) < 2:
-        raise SourceError(
-            "nothing_to_compare", f"{path}: fewer than two hands have two pictures that were aligned"
-        )
-    pictures = np.stack([decode(cell["bytes"]) for cell in table["image"].take(keep).to_pylist()])
-    note = f"{done.facts['accounting']}; {len(hands) - len(keep)} hands with one picture left out"
-    return Labelled(path.name, to_grey(pictures, size), np.array([hands[k] for k in keep]), note)
-
-
-def person(name: str, pattern: str) -> str:
-    """Who a photograph shows: its folder, or in a flat folder what `pattern` finds in its name."""
-    folder = PurePosixPath(name).parent.as_posix()
-    if folder != ".":
-        return folder
-    found = re.search(pattern, name)
-    if not found:
-        raise SourceError(
-            "who_is_it",
-            f"{name}: neither in a folder of its identity nor matched by {pattern!r}; "
-            "sort the pictures into folders (id/picture), give a CSV with path and id, or a --id-pattern",
-        )
-    return found.group(1)
-
-
-def _listed(path: Path) -> list[tuple[Path, str]]:
-    try:
-        rows = read_list(path, ["path", "id"])
-        if not rows:
-            raise ListError(f"{path}: names no picture")
-    except OSError as error:
-        raise SourceError("source_missing", f"{path}: {error.strerror}") from None
-    except ListError as error:
-        message = f"{error}; it needs a header with the columns path and id, and a row a picture"
-        raise SourceError("not_a_list", message) from None
-    missing = [row["path"] for row in rows if not (path.parent / row["path"]).is_file()]
-    if missing:
-        raise SourceError(
-            "source_missing", f"{path} names files that are not there: {', '.join(missing[:3])}"
-        )
-    return [((path.parent / row["path"]).resolve(), row["id"]) for row in rows]
-
-
-def _linked(path: Path, listed: Sequence[tuple[Path, str]], work: Path) -> Path:
-    """A folder of links to the listed pictures, each named by its row."""
-    folder = work / "listed" / digest_of([str(path.resolve()), *((str(p), who) for p, who in listed)])
-    folder.mkdir(parents=True, exist_ok=True)
-    for row, (picture, _) in enumerate(listed):
-        link = folder / f"{row:06d}_{picture.name}"
-        if not link.is_symlink():
-            link.symlink_to(picture)
-    return folder

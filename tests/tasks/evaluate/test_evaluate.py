@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from palm_models.engines.renderer import RendererEngine
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import make_identity
+from tasks.evaluate import experiment as evaluate
 from tasks.evaluate.experiment import Budget, Question, answer
-from tasks.evaluate.experiment import experiment as evaluate
-from tasks.evaluate.labelled import Labelled, of_photographs, of_renderer, of_version, person
+from tasks.evaluate.labelled import Labelled, of_renderer, of_version
 from tasks.evaluate.results import table, write_evaluation
-from tasks.photographs.sources.found import SourceError
 from tests.helpers.fake_shards import make_shards, publish_shards
 
 SMALL = Budget(steps=3, size=32, seeds=2)
@@ -101,44 +97,6 @@ def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise()
     )
     assert known["verification"]["eer"]["value"] < 0.1 < 0.2 < blind["verification"]["eer"]["value"]
     assert known["identification"]["rank_one"]["value"] > 0.9
-
-
-def test_who_a_photograph_shows():
-    pattern = Question("x").id_pattern
-    assert person("person_1/a.jpg", pattern) == "person_1" and person("a/left/b.png", pattern) == "a/left"
-    assert person("person_2_p2_palm23.jpg", pattern) == "person_2"
-    assert person("0017_x.bmp", r"^(\d+)") == "0017"
-    with pytest.raises(SourceError, match="id/picture"):
-        person("holiday.jpg", pattern)
-
-
-@pytest.mark.parametrize("kind", ["folder", "csv"])
-def test_photographs_of_known_hands_are_aligned_and_labelled(tmp_path, kind):
-    lines = ["path,id"]
-    for who in range(2):
-        (tmp_path / f"hand_{who}").mkdir()
-        captures = [
-            make_capture(3, who, "right", k, {"background": "plain", "infrared": False}) for k in range(2)
-        ]
-        drawings = RendererEngine().draw(make_identity(3, who, "right"), captures, "hand", 320)
-        for k, drawing in enumerate(drawings):
-            path = tmp_path / f"hand_{who}" / f"{k}.png"
-            Image.fromarray(drawing.image).save(path)
-            lines.append(f"hand_{who}/{k}.png,hand_{who}")
-    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
-    source = tmp_path if kind == "folder" else tmp_path / "list.csv"
-    if kind == "folder":
-        (tmp_path / "list.csv").unlink()
-    palms = of_photographs(source, tmp_path.parent / f"work-{kind}", 32, lambda *_: None, workers=1)
-    assert palms.grey.shape[1:] == (32, 32) and palms.identities == 2 and len(palms.grey) == 4
-    assert {label.split(" ")[0] for label in palms.labels.tolist()} == {"hand_0", "hand_1"}
-
-
-def test_a_list_that_is_none_is_named(tmp_path):
-    for text, words in (("a,b\n1,2\n", "columns path and id"), ("path,id\nnowhere.jpg,1\n", "not there")):
-        (tmp_path / "list.csv").write_text(text)
-        with pytest.raises(SourceError, match=words):
-            of_photographs(tmp_path / "list.csv", tmp_path / "work", 32, lambda *_: None)
 
 
 def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, version, tmp_path, monkeypatch):

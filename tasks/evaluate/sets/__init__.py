@@ -1,0 +1,1 @@
+"""Test sets of known people: which picture shows whose hand, as their authors distribute them."""
