@@ -65,7 +65,7 @@ def write_recipe(tmp_path):
             "seed": 5,
             "out": str(tmp_path / "out"),
             "work": str(tmp_path / "work"),
-            "engine": {"workers": 1},
+            "engine": {"name": "renderer", "workers": 1},
             "gates": {"use": []},  # tests of the gates switch them on: they need the encoder
             "dataset": {"identities": 6, "captures": 2, "size": 48, "shard_identities": 2},
         }

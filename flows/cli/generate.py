@@ -7,14 +7,14 @@ import click
 from click.core import ParameterSource
 
 from flows.cli.options import friendly_errors
-from tasks.engines.registry import ENGINES, LEARNS
+from tasks.engines.registry import DRAWS, ENGINES
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.argument("count", type=click.IntRange(1, 10_000), default=40)
 @click.option("--identity", default="", help="SEED/NUMBER or an identity.json; without it, a new individual")
-@click.option("--engine", type=click.Choice(ENGINES.names()), default=LEARNS, show_default=True)
+@click.option("--engine", type=click.Choice(ENGINES.names()), default=DRAWS, show_default=True)
 @click.option("--checkpoint", default="shipped", show_default=True, help="folder of the engine's weights")
 @click.option("--view", type=click.Choice(["palm", "hand"]), default="palm", show_default=True)
 @click.option("--size", default=128, show_default=True, help="side of the pictures in pixels")

@@ -163,7 +163,7 @@ class Train(Section):
 class EngineOptions(Section):
     """What turns structure maps into pixels."""
 
-    name: Annotated[str, PartName("engine")] = Field(default="renderer", description="what draws")
+    name: Annotated[str, PartName("engine")] = Field(default="atlas", description="what draws")
     steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of the diffusion engine")
     start: float = Field(
         default=0.65, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"

@@ -22,7 +22,8 @@ ENGINES: Registry[Engine] = Registry(
     },
     "tasks.engines.engine:Engine",
 )
-LEARNS = "diffusion"  # trained where a recipe's own engine has nothing to learn; draws where none is named
+DRAWS = "atlas"  # where none is named
+LEARNS = "diffusion"  # trained where a recipe's own engine has nothing to learn
 
 
 def engine_of(recipe: Recipe) -> Engine:

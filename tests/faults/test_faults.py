@@ -19,7 +19,7 @@ from tests.helpers.one_night import Nights, Reader, files
 RECIPE = {
     "name": "tiny",
     "seed": 5,
-    "engine": {"workers": 1},
+    "engine": {"name": "renderer", "workers": 1},
     "gates": {"use": []},
     "dataset": {"identities": 8, "captures": 1, "size": 32, "shard_identities": 1},
 }

@@ -30,7 +30,7 @@ def build(folder: Path, name: str = "small", keeps: Path | None = None, **sectio
         "seed": 5,
         "out": str(folder / "out"),
         "work": str(folder / "work"),
-        "engine": {"workers": 1},
+        "engine": {"name": "renderer", "workers": 1},
         "gates": {"use": []},
         "dataset": {"identities": 4, "captures": 2, "size": 32, "shard_identities": 4},
     }

@@ -40,7 +40,7 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     recipe = {
         "name": "judged", "seed": 5, "out": str(folder / "out"), "work": str(folder / "work"),
-        "engine": {"workers": 2}, "gates": {"attempts": 1.0},
+        "engine": {"name": "renderer", "workers": 2}, "gates": {"attempts": 1.0},
         "dataset": {"identities": IDENTITIES, "captures": CAPTURES, "size": 128, "shard_identities": 12},
     }  # fmt: skip
     path = folder / "judged.toml"
