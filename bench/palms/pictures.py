@@ -8,15 +8,12 @@ import cv2
 import numpy as np
 
 from manifests.words import HANDS, View
-from palm_models.engines.base import Drawer
-from palm_models.engines.diffusion.engine import DiffusionEngine
-from palm_models.engines.renderer import RendererEngine
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import make_identity
-from palm_models.shipped import SHIPPED
+from palm_models.atlas.capture import make_capture
+from palm_models.atlas.identity import make_identity
+from palm_models.engines.atlas import AtlasEngine
 
 SEED = 2
-STEADY = {"infrared": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0,
+STEADY = {"device": "phone_indoors", "grey": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0,
           "warmth": 0.1, "tint": 0.0,
           "unevenness": 0.08, "background": "plain", "background_tone": 0.85, "metering": 0.6}  # fmt: skip
 ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
@@ -32,13 +29,13 @@ ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
 }  # fmt: skip
 
 
-def identities(engine: Drawer, view: View, size: int, captures: int = 8) -> np.ndarray:
+def identities(view: View, size: int, captures: int = 8) -> np.ndarray:
     """One row of captures for each of 8 identities."""
     rows = []
     for subject in range(8):
         hand = HANDS[subject % 2]
-        shots = [make_capture(SEED, subject, hand, k, {"infrared": False}) for k in range(captures)]
-        drawn = engine.draw(make_identity(SEED, subject, hand), shots, view, size)
+        shots = [make_capture(SEED, subject, hand, k) for k in range(captures)]
+        drawn = AtlasEngine().draw(make_identity(SEED, subject, hand), shots, view, size)
         rows.append(np.hstack([d.image for d in drawn]))
     return np.vstack(rows)
 
@@ -51,7 +48,7 @@ def control(name: str, size: int) -> np.ndarray:
     for traits, circumstances in settings:
         identity = make_identity(SEED, 1, "right", traits)
         capture = make_capture(SEED, 1, "right", 0, {**STEADY, **worn, **circumstances})
-        images.append(RendererEngine().draw(identity, [capture], view, size)[0].image)
+        images.append(AtlasEngine().draw(identity, [capture], view, size)[0].image)
     return np.hstack(images)
 
 
@@ -59,12 +56,7 @@ def main(out: str = "docs") -> None:
     """Writes all rows as JPEG."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    trained = DiffusionEngine(SHIPPED)
-    pictures = {
-        "identities_palm": identities(trained, "palm", 128),
-        "identities_hand": identities(trained, "hand", 128),
-        "identities_palm_renderer": identities(RendererEngine(), "palm", 128),
-    }
+    pictures = {"identities_palm": identities("palm", 144), "identities_hand": identities("hand", 192)}
     pictures |= {f"control_{name}": control(name, 192) for name in ROWS}
     for name, picture in pictures.items():
         path = folder / f"{name}.jpg"
