@@ -13,8 +13,8 @@ from palm_models.atlas.identity import make_identity
 from palm_models.engines.atlas import AtlasEngine
 
 SEED = 2
-STEADY = {"device": "phone_indoors", "grey": False, "noise": 1.0, "defocus": 0.4, "motion": 0.0, "exposure": 0.0,
-          "warmth": 0.1, "tint": 0.0,
+STEADY = {"device": "phone_indoors", "grey": False, "noise": 1.0, "defocus": 0.4,
+          "motion": 0.0, "exposure": 0.0, "warmth": 0.1, "tint": 0.0,
           "unevenness": 0.08, "background": "plain", "background_tone": 0.85, "metering": 0.6}  # fmt: skip
 ROWS: dict[str, tuple[View, list[tuple[dict[str, Any], dict[str, Any]]]]] = {
     "skin_tone": ("hand", [({"skin_tone": t}, {"metering": 0.0}) for t in
