@@ -27,7 +27,7 @@ KEY = 70  # first spawn key of this module's fields
 # octaves of fields as (cell in palm widths, weight): swellings of skin, grain, tones, veins
 PADS = ((0.15, 4.5), (0.085, 2.2), (0.05, 1.2), (0.03, 0.5))
 GRAINS = ((0.028, 0.30), (0.016, 0.50), (0.010, 0.85), (0.007, 0.95), (0.0042, 0.40))
-TONES = ((0.21, 0.042), (0.135, 0.062), (0.08, 0.020), (0.034, 0.008))
+TONES = ((0.21, 0.040), (0.135, 0.056), (0.088, 0.036), (0.034, 0.006))
 VEINS = ((0.31, 1.0), (0.17, 0.7), (0.09, 0.4), (0.05, 0.25))  # they run where this field is 0
 LEAST_PERIOD = 2.4  # pixels of a friction ridge, below which the atlas cannot carry it
 PERIOD_CLEAR = 3.4  # from here on it does fully
