@@ -8,7 +8,8 @@ from pydantic import Field
 from flows.progress import progress
 from flows.tracking import step
 from manifests.read.open import open_dataset
-from tasks.evaluate.experiment import RENDERER, Budget, Question, answer
+from tasks.evaluate.experiment import answer
+from tasks.evaluate.question import RECOGNISER, RENDERER, Budget, Question
 from tasks.evaluate.results import write_evaluation
 from tasks.evaluate.sets.folder import PATTERN
 
@@ -27,12 +28,15 @@ def evaluate_dataset(
     dataset: str = "out/quickstart",
     real: list[str] | None = None,
     against: list[str] | None = None,
+    recognisers: list[str] | None = None,
+    protocols: list[str] | None = None,
+    half: bool = False,
     curve: list[AtLeastOne] | None = None,
     identities: Count = 0,
-    steps: AtLeastOne = Budget.steps,
+    steps: Count = Budget.steps,
     seeds: AtLeastOne = Budget.seeds,
     seed: Count = 0,
-    size: AtLeastOne = Budget.size,
+    size: Count = Budget.size,
     augment: bool = True,
     roi: bool | None = None,
     turn: Literal[0, 90, 180, 270] | None = None,
@@ -45,14 +49,19 @@ def evaluate_dataset(
 
     `real`: known people to test on, each NAME:DIR, a folder (id/picture) or a CSV (path, id); `roi`, `turn`:
     whether they are regions of interest already, and how these must be turned; `against`: further sets to
-    train on, by default the renderer; `curve`: numbers of identities; `out`: by default evaluations/<name>.
-    Raises DatasetError or SourceError when a set cannot be read.
+    train on, by default the renderer; `half`: also on one half of each real set, tested on the other;
+    `recognisers`: names or module:factory; `protocols`: which pairs; `curve`: numbers of identities; `steps`,
+    `size`: 0 = as the recognisers say; `out`: by default evaluations/<name>.
+    Raises DatasetError, SourceError or RecogniserError when something cannot be read or had.
     """
     version = open_dataset(dataset)
     question = Question(
         dataset=dataset,
         real=tuple(real or ()),
         against=tuple([RENDERER] if against is None else against),
+        recognisers=tuple(recognisers or RECOGNISER),
+        protocols=tuple(protocols or ()),
+        half=half,
         curve=tuple(curve or ()),
         identities=identities,
         budget=Budget(steps=steps, seeds=seeds, seed=seed, size=size, augment=augment),

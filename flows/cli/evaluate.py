@@ -30,14 +30,29 @@ from flows.cli.options import friendly_errors
     metavar="SET",
     help="train on this too: a dataset, photographs, or renderer (default)",
 )
+@click.option(
+    "--recogniser",
+    multiple=True,
+    metavar="NAME[,KEY=VALUE…]",
+    help="competitive and palmnet (default), compnet, mobilefacenet, resnet18, module:factory; repeatable",
+)
+@click.option(
+    "--protocol",
+    multiple=True,
+    metavar="NAME",
+    help="pairs compared: all, cross-session, same-device, cross-device; default: as is usual for the set",
+)
+@click.option("--half", is_flag=True, help="also train on half the people of each --real, test on the others")
 @click.option("--curve", default="", metavar="N,N,…", help="also train on so many identities")
 @click.option("--identities", default=0, help="train on at most so many; 0 = all of the train split")
-@click.option("--steps", default=240, show_default=True, help="training steps of each recogniser")
+@click.option(
+    "--steps", default=0, help="training steps at most; 0 = as the recogniser says (it stops earlier)"
+)
 @click.option("--seeds", default=3, show_default=True, help="recognisers trained on each set")
 @click.option(
     "--seed", default=0, show_default=True, help="of the first recogniser; the same seed, the same figures"
 )
-@click.option("--size", default=96, show_default=True, help="side of the palms in pixels")
+@click.option("--size", default=0, help="side of the palms in pixels, 64 to 224; 0 = as the recogniser says")
 @click.option("--no-augment", is_flag=True, help="train on the pictures as they are")
 @click.option("--id-pattern", default="", metavar="REGEX", help="finds who a picture of a flat folder shows")
 @click.option(
@@ -46,16 +61,14 @@ from flows.cli.options import friendly_errors
 @click.option("--workers", default=0, help="processes; 0 = one a core")
 def evaluate(
     dataset: str, real: tuple[str, ...], roi: bool | None, turn: str | None, against: tuple[str, ...],
-    curve: str, identities: int, steps: int, seeds: int, seed: int, size: int, no_augment: bool,
-    id_pattern: str, out: str, workers: int,
+    recogniser: tuple[str, ...], protocol: tuple[str, ...], half: bool, curve: str, identities: int,
+    steps: int, seeds: int, seed: int, size: int, no_augment: bool, id_pattern: str, out: str, workers: int,
 ) -> None:  # fmt: skip
-    """Train a recogniser on DATASET's train split alone and test it on palms it never saw."""
+    """Train recognisers on DATASET's train split alone and test them on palms they never saw."""
     try:
         counts = [int(n) for n in curve.split(",") if n.strip()]
     except ValueError:
         raise click.BadParameter("numbers with commas between them, for example 50,100,200") from None
-    if size % 16:
-        raise click.BadParameter("a multiple of 16", param_hint="--size")
     with friendly_errors():
         from flows.cli.run import run
         from manifests.read.open import open_dataset
@@ -68,7 +81,8 @@ def evaluate(
         folder = Path(
             run(
                 evaluate_dataset, dataset, real=list(real), roi=roi, turn=None if turn is None else int(turn),
-                against=list(against) or None, curve=counts,
+                against=list(against) or None, recognisers=list(recogniser) or None, protocols=list(protocol),
+                half=half, curve=counts,
                 identities=identities, steps=steps, seeds=seeds, seed=seed, size=size, augment=not no_augment,
                 id_pattern=id_pattern or PATTERN, out=out, workers=workers,
             )

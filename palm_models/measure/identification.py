@@ -1,6 +1,6 @@
 """Closed-set and open-set identification rates of ISO/IEC 19795-1: who is it, and is he enrolled at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,20 @@ from numpy.typing import NDArray
 
 from palm_models.measure.scores import CONFIDENCE, FMRS, REPLICATES, RULE_OF, Vectors
 
+Matrix = Callable[[NDArray[Any], NDArray[Any]], Vectors]  # similarities (n, m)
 
-def identification(runs: Sequence[Vectors], labels: NDArray[Any], seed: int = 0) -> dict[str, Any]:
+
+def cosines(first: Vectors, second: Vectors) -> Vectors:
+    """Similarity (n, m) of unit vectors."""
+    return np.asarray(first @ second.T)
+
+
+def identification(
+    runs: Sequence[NDArray[Any]], labels: NDArray[Any], seed: int = 0, matrix: Matrix = cosines
+) -> dict[str, Any]:
     """Closed-set and open-set identification with unit vectors (n, d), a run each; JSON-able shares.
+
+    matrix: how templates that are no vectors are compared, each of n with each of m.
 
     In turn each picture of an identity is its only reference; the others search the gallery. `rank_one`: the
     own identity comes first. `fnir`: by FPIR (searches of people who are not enrolled that find somebody),
@@ -18,7 +29,7 @@ def identification(runs: Sequence[Vectors], labels: NDArray[Any], seed: int = 0)
     Intervals as in `error_rates`, the gallery kept.
     """
     _, index = np.unique(labels, return_inverse=True)
-    own, best, whose = zip(*(_searches(vectors, index) for vectors in runs), strict=True)
+    own, best, whose = zip(*(_searches(run, index, matrix) for run in runs), strict=True)
     count, probes = int(index.max()) + 1, len(whose[0])
     fpirs = [fpir for fpir in FMRS if probes * fpir >= RULE_OF]
     rng = np.random.default_rng(seed)
@@ -44,7 +55,7 @@ def identification(runs: Sequence[Vectors], labels: NDArray[Any], seed: int = 0)
 
 
 def _searches(
-    vectors: Vectors, index: NDArray[np.int64]
+    templates: NDArray[Any], index: NDArray[np.int64], matrix: Matrix
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Of every search: similarity to the own reference, to the best other one, and who searches."""
     place = np.array([int((index[:k] == index[k]).sum()) for k in range(len(index))])
@@ -54,7 +65,7 @@ def _searches(
         gallery = np.flatnonzero(place == turn % times[index])
         gallery = gallery[np.argsort(index[gallery])]  # reference k is identity k
         probes = np.setdiff1d(np.arange(len(index)), gallery)
-        similarity = vectors[probes] @ vectors[gallery].T
+        similarity = matrix(templates[probes], templates[gallery])
         mates = (np.arange(len(probes)), index[probes])
         own.append(similarity[mates])
         similarity[mates] = -np.inf

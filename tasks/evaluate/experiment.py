@@ -1,4 +1,4 @@
-"""Evaluate: one recogniser, one budget, trained on each of several sets and tested on palms it never saw."""
+"""Evaluate: recognisers, each trained on each of several sets and tested on palms it never saw."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -6,130 +6,154 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from manifests.files.layout import LATEST, MANIFEST
-from palm_models.measure.encoder import Augmentation, EncoderConfig, Training, train
 from palm_models.measure.identification import identification
-from palm_models.measure.scores import compare, error_rates
+from palm_models.measure.scores import error_rates
 from tasks.evaluate.known import Reading, of_known
 from tasks.evaluate.labelled import Labelled, of_renderer, of_version
-from tasks.evaluate.sets.folder import PATTERN
+from tasks.evaluate.protocols import PROTOCOLS, Protocol, pairs_of, score, usual
+from tasks.evaluate.question import RENDERER, Budget, Question, software
+from tasks.evaluate.recognisers.registry import Chosen, parse_recogniser
+from tasks.evaluate.runs import Outcome, Run, folder_of, matcher_of, outcomes
+from tasks.evaluate.sets.registry import parse_set
 from tasks.photographs.sources.found import SourceError
-from tasks.workers.parallel import available_cores, in_order
+from tasks.workers.parallel import available_cores
 
-RENDERER = "renderer"
+__all__ = ["RENDERER", "Budget", "Question", "answer"]
+
 HELD_OUT = (40, 6)  # identities and captures of the rendered test set
+SEARCHED = 4_000  # pictures at most of which each is searched for: identification meets all pairs of them
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What every recogniser gets, whatever it is trained on. The same budget gives the same figures."""
+class _Sets:
+    """What is read at one size: sets to train on, shorter ones of the curve, and sets to test on."""
 
-    steps: int = 240
-    batch: int = 64
-    size: int = 96  # px, side of the grey palms
-    width: int = 16  # channels of the network's first stage
-    augment: bool = True
-    seeds: int = 3
-    seed: int = 0  # of the first recogniser; the others follow
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is compared with what. Names of sets: a version or dataset folder, `renderer`, or known people.
-
-    Known people: NAME:DIR, NAME@DEVICE:DIR (of tasks/evaluate/sets), a folder, or a CSV.
-    """
-
-    dataset: str
-    real: tuple[str, ...] = ()  # known people to test on, beside the rendered test set
-    against: tuple[str, ...] = (RENDERER,)  # further sets to train on
-    curve: tuple[int, ...] = ()  # numbers of identities to train on
-    identities: int = 0  # trained on at most; 0 = all of the train split
-    budget: Budget = Budget()
-    roi: bool | None = None  # known people are regions of interest; None = as set and pictures say
-    turn: int | None = None  # degrees clockwise that bring the fingers of regions up; None = as the set says
-    id_pattern: str = PATTERN
-    work: str = ".palmforge/evaluate"  # aligned photographs, local
-    workers: int = 0  # processes; 0 = one a core; the figures do not depend on it
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One recogniser: trained on `palms`, asked for the vectors of `tests`."""
-
-    palms: Labelled
-    tests: tuple[NDArray[np.uint8], ...]
-    budget: Budget
-    seed: int
+    train: list[Labelled]
+    curve: list[Labelled]
+    tests: list[Labelled]
 
 
 def answer(question: Question, progress: Progress) -> dict[str, Any]:
     """Train and test; JSON-able, and the same for the same question, sets and machine.
 
-    Raises DatasetError, SourceError or RecipeError when a set cannot be read.
+    Raises DatasetError, SourceError, RecipeError or RecogniserError when something cannot be read or had.
     """
-    q, quiet = question, lambda *_: None
-    first = of_version(Path(q.dataset), q.budget.size).first(q.identities)
+    q = question
+    chosen = [_chosen(text, q) for text in q.recognisers]
+    _possible(q)
+    sets = {size: _read(q, size) for size in dict.fromkeys(c.settings.size for c in chosen)}
+    protocols = [
+        _protocols(q, test) for test in sets[chosen[0].settings.size].tests
+    ]  # before anything learns
+    rows = [row for c in chosen for row in _rows(c, sets[c.settings.size])]
+    seeds = range(q.budget.seed, q.budget.seed + q.budget.seeds)
+    runs = [
+        [_run(c, palms, sets[c.settings.size].tests, seed, q) for seed in (seeds if palms else seeds[:1])]
+        for c, palms, _ in rows
+    ]
+    found = iter(list(outcomes([r for row in runs for r in row], q.workers or available_cores(), progress)))
+    results = []
+    for (c, palms, curve), row in zip(rows, runs, strict=True):
+        made = [next(found) for _ in row]
+        tested = _results(sets[c.settings.size].tests, protocols, row, made)
+        results.append((curve, {**_row(c, palms, made), "results": tested}))
+    first = sets[chosen[0].settings.size]
+    return {
+        "dataset": first.train[0].name,
+        "budget": asdict(q.budget),
+        "recognisers": [_recogniser(c) for c in chosen],
+        "tests": [
+            {**_about(t), "protocol": p.name}
+            for t, ps in zip(first.tests, protocols, strict=True) for p in ps
+        ],
+        "trained": [row for curve, row in results if not curve],
+        "curve": [row for curve, row in results if curve],
+        "made": {"command": q.command(), "software": software()},
+    }  # fmt: skip
+
+
+def _chosen(text: str, q: Question) -> Chosen:
+    return parse_recogniser(text, q.budget.size, q.budget.steps, q.budget.augment)
+
+
+def _possible(q: Question) -> None:
+    """Protocols have names, and nothing is trained on the people it is tested on."""
+    for name in q.protocols:
+        if name not in PROTOCOLS:
+            raise SourceError(
+                "no_such_protocol", f"no protocol is called {name!r}; there are {', '.join(PROTOCOLS)}"
+            )
+    tested = {parse_set(name).path.resolve() for name in q.real}
+    for name in q.against:
+        if name != RENDERER and parse_set(name).path.resolve() in tested:
+            raise SourceError(
+                "trained_on_test", f"{name}: trained and tested on the same people; use --half instead"
+            )
+
+
+def _read(q: Question, size: int) -> _Sets:
+    """All sets as grey palms of `size` px."""
+    first = of_version(Path(q.dataset), size).first(q.identities)
     if first.identities < 2:
         raise SourceError("too_few_identities", f"{q.dataset}: fewer than two identities in split train")
-    tests = [of_known(name, _reading(q), quiet) for name in q.real]
-    rendered = of_renderer("test", q.budget.seed, *HELD_OUT, q.budget.size)
+    tests = [of_known(name, _reading(q, size), _quiet) for name in q.real]
+    sets = [first, *(_set(name, q, first, size) for name in q.against)]
+    if q.half:
+        halves = [test.halves() for test in tests]
+        tests = [other for _, other in halves]
+        sets += [s for one, _ in halves for s in (one, _both(first, one))]
+    rendered = of_renderer("test", q.budget.seed, *HELD_OUT, size)
     tests.append(replace(rendered, name="rendered hands"))
-    sets = [first, *(_set(name, q, first, quiet) for name in q.against)]
     counts = sorted({n for n in q.curve if 2 <= n <= first.identities})
-    asked = [*sets, *(first.first(n) for n in counts)]
-    seeds = range(q.budget.seed, q.budget.seed + q.budget.seeds)
-    jobs = [_Job(palms, tuple(t.grey for t in tests), q.budget, seed) for palms in asked for seed in seeds]
-    vectors = []
-    progress(0, len(jobs))
-    for found in in_order(_vectors, jobs, min(q.workers or available_cores(), len(jobs)), _died):
-        vectors.append(found)
-        progress(len(vectors), len(jobs))
-    results = [
-        {**_about(palms), "results": _results(tests, vectors[k * len(seeds) : (k + 1) * len(seeds)])}
-        for k, palms in enumerate(asked)
-    ]
-    return {
-        "dataset": first.name,
-        "budget": asdict(q.budget),
-        "tests": [_about(test) for test in tests],
-        "trained": results[: len(sets)],
-        "curve": results[len(sets) :],
-    }
+    return _Sets(sets, [first.first(n) for n in counts], tests)
 
 
-def _set(name: str, q: Question, like: Labelled, quiet: Progress) -> Labelled:
+def _quiet(done: int, total: int) -> None:
+    pass
+
+
+def _reading(q: Question, size: int) -> Reading:
+    return Reading(size, Path(q.work), q.roi, q.turn, q.id_pattern, q.workers)
+
+
+def _set(name: str, q: Question, like: Labelled, size: int) -> Labelled:
     """A set to train on beside the dataset, of as many identities and captures where it has them."""
     if name == RENDERER:
-        return of_renderer("train", q.budget.seed, like.identities, like.captures, q.budget.size)
+        return of_renderer("train", q.budget.seed, like.identities, like.captures, size)
     if any((Path(name) / file).is_file() for file in (LATEST, MANIFEST)):
-        return of_version(Path(name), q.budget.size).first(q.identities)
-    return of_known(name, _reading(q), quiet)
+        return of_version(Path(name), size).first(q.identities)
+    return of_known(name, _reading(q, size), _quiet)
 
 
-def _reading(q: Question) -> Reading:
-    return Reading(q.budget.size, Path(q.work), q.roi, q.turn, q.id_pattern, q.workers)
+def _both(one: Labelled, two: Labelled) -> Labelled:
+    """Two sets as one; identities are told apart by their set."""
+    labels = [f"{k}: {label}" for k, s in enumerate((one, two)) for label in s.labels.tolist()]
+    grey = np.concatenate([one.grey, two.grey])
+    return Labelled(f"{one.name} + {two.name}", grey, np.array(labels, np.str_))
 
 
-def _vectors(job: _Job) -> list[NDArray[np.float32]]:
-    from palm_models.engines.threads import one_thread  # costly: torch
-
-    b = job.budget
-    augment = Augmentation() if b.augment else None
-    plan = Training(steps=b.steps, batch=b.batch, augment=augment, seed=job.seed)
-    classes = np.unique(job.palms.labels, return_inverse=True)[1]
-    with one_thread():  # the figures must not depend on the number of threads
-        encoder = train(job.palms.grey, classes, plan, EncoderConfig(size=b.size, width=b.width))
-        return [encoder.embed(test) for test in job.tests]
+def _protocols(q: Question, test: Labelled) -> list[Protocol]:
+    """Of a test set; those that leave nothing to compare are refused at once."""
+    chosen = [PROTOCOLS[name] for name in q.protocols] or usual(test)
+    able = [p for p in chosen if test.sessions.any() or test.devices.any() or p.name == "all"]
+    for protocol in able or [PROTOCOLS["all"]]:
+        pairs_of(test, protocol)
+    return able or [PROTOCOLS["all"]]
 
 
-def _died(job: _Job) -> list[NDArray[np.float32]]:
-    raise SourceError(
-        "recogniser_died", f"training on {job.palms.name} ran out of memory: use fewer workers or identities"
-    )
+def _rows(c: Chosen, sets: _Sets) -> list[tuple[Chosen, Labelled | None, bool]]:
+    """The recogniser with each set it learns from; True for those of the curve."""
+    if not c.kind.learns:
+        return [(c, None, False)]
+    return [*((c, palms, False) for palms in sets.train), *((c, palms, True) for palms in sets.curve)]
+
+
+def _run(c: Chosen, palms: Labelled | None, tests: Sequence[Labelled], seed: int, q: Question) -> Run:
+    folder = folder_of(c, palms, seed, Path(q.work)) if palms else Path(q.work)
+    return Run(c, palms, tuple(t.grey for t in tests), seed, folder)
 
 
 def _about(palms: Labelled) -> dict[str, Any]:
@@ -139,13 +163,44 @@ def _about(palms: Labelled) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _results(tests: Sequence[Labelled], runs: Sequence[list[NDArray[np.float32]]]) -> list[dict[str, Any]]:
-    """For each test: closed-set and open-set identification, and verification, over the runs."""
-    found = []
+def _recogniser(c: Chosen) -> dict[str, Any]:
+    kind = c.kind
+    return {
+        "name": c.text, "summary": kind.summary, "source": kind.source, "learns": kind.learns,
+        "settings": asdict(c.settings) if kind.learns else {"size": c.settings.size},
+    }  # fmt: skip
+
+
+def _row(c: Chosen, palms: Labelled | None, made: Sequence[Outcome]) -> dict[str, Any]:
+    about = _about(palms) if palms else {"name": "nothing", "identities": 0, "images": 0, "note": ""}
+    return {**about, "recogniser": c.text, "training": [m.told for m in made if m.told]}
+
+
+def _results(
+    tests: Sequence[Labelled], protocols: Sequence[Sequence[Protocol]], runs: Sequence[Run],
+    made: Sequence[Outcome],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """For each test and protocol: verification over the runs; identification once a test."""
+    found, matcher = [], matcher_of(runs[0])  # runs of one row compare templates alike
     for k, test in enumerate(tests):
-        vectors = [run[k] for run in runs]
-        rates = error_rates([compare(v, test.labels) for v in vectors])
-        found.append(
-            {"test": test.name, "identification": identification(vectors, test.labels), "verification": rates}
-        )
+        templates = [outcome.templates[k] for outcome in made]
+        few = _searched(test)
+        searched = identification([t[few] for t in templates], test.labels[few], matrix=matcher.matrix)
+        for protocol in protocols[k]:
+            pairs = pairs_of(test, protocol)
+            rates = error_rates([score(matcher, t, test, pairs) for t in templates])
+            found.append(
+                {
+                    "test": test.name,
+                    "protocol": protocol.name,
+                    "identification": searched,
+                    "verification": rates,
+                }
+            )
     return found
+
+
+def _searched(test: Labelled) -> Any:
+    """Places of the pictures that are searched for: of the first identities, at most SEARCHED."""
+    _, index, counts = np.unique(test.labels, return_inverse=True, return_counts=True)
+    return np.flatnonzero(index < max(2, int((np.cumsum(counts) <= SEARCHED).sum())))

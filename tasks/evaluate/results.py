@@ -1,13 +1,14 @@
-"""Writes an evaluation: JSON, a self-contained page, charts as PNG and SVG, and a table for a terminal."""
+"""Writes an evaluation: JSON, CSV, LaTeX, a page, charts as PNG and SVG, a table for a terminal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from manifests.files.layout import atomic_write
+from tasks.evaluate.tables import CSV, LATEX, as_csv, as_latex, column, row, summary
 from tasks.report import page
 from tasks.report.charts import det, png, svg, utility
 
@@ -18,10 +19,15 @@ def write_evaluation(found: Mapping[str, Any], out: Path) -> Path:
     """Write what `evaluate.answer` found into the folder `out`; returns the page's path."""
     charts = charts_of(found)
     atomic_write(out / JSON, (json.dumps(found, indent=1) + "\n").encode())
+    atomic_write(out / CSV, as_csv(found).encode())
+    atomic_write(out / LATEX, as_latex(found).encode())
     for name, figure in charts.items():
         atomic_write(out / f"{name}.png", png(figure))
         atomic_write(out / f"{name}.svg", svg(figure, themed=False).encode())
-    text = page.render("evaluation.html", found=found, charts=charts, tests=range(len(found["tests"])))
+    text = page.render(
+        "evaluation.html", found=found, charts=charts, tests=range(len(found["tests"])), column=column,
+        summary=summary(found), unfinished=unfinished(found), files=[JSON, CSV, LATEX],
+    )  # fmt: skip
     atomic_write(out / PAGE, text.encode())
     return out / PAGE
 
@@ -33,53 +39,75 @@ def charts_of(found: Mapping[str, Any]) -> dict[str, Figure]:
         for k in range(len(found["tests"]))
     }
     if found["curve"]:
-        points = [*found["curve"], *([found["trained"][0]] if _beyond(found) else [])]
         charts["utility"] = utility(
             {
-                test["name"]: [(p["identities"], p["results"][k]["verification"]["eer"]) for p in points]
-                for k, test in enumerate(found["tests"])
+                f"{column(test)}, {name}": [
+                    (p["identities"], p["results"][k]["verification"]["eer"]) for p in points
+                ]
+                for name, points in _points(found).items() for k, test in enumerate(found["tests"])
             },
             "EER, %",
-        )
+        )  # fmt: skip
     return charts
 
 
-def _beyond(found: Mapping[str, Any]) -> bool:
-    """The whole set has more identities than the last point of the curve."""
-    return bool(found["trained"][0]["identities"] > found["curve"][-1]["identities"])
+def _points(found: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """The points of each recogniser's curve, and the whole set behind them where it has more identities."""
+    points: dict[str, list[Mapping[str, Any]]] = {}
+    for point in found["curve"]:
+        points.setdefault(point["recogniser"], []).append(point)
+    for name, curve in points.items():
+        whole = next(t for t in found["trained"] if t["recogniser"] == name)
+        if whole["identities"] > curve[-1]["identities"]:
+            curve.append(whole)
+    return points
 
 
 def _short(trained: Mapping[str, Any]) -> str:
     """The name without a version's digest, so that a legend holds it."""
-    return str(trained["name"]).split(" ")[0]
+    name = str(trained["name"]).split(" ")[0]
+    return f"{trained['recogniser']}, {name}" if trained["identities"] else str(trained["recogniser"])
+
+
+def unfinished(found: Mapping[str, Any]) -> list[str]:
+    """The rows of which some training ended with its budget, not because nothing was gained any more."""
+    rows = [*found["trained"], *found["curve"]]
+    return [row(t) for t in rows if any(told.get("converged") is False for told in t["training"])]
 
 
 def table(found: Mapping[str, Any]) -> str:
     """The figures as lines for a terminal: rates in per cent with their 95 % intervals."""
-    budget = found["budget"]
-    lines = [
-        f"{found['dataset']}: {budget['seeds']} recognisers of {budget['steps']} steps at {budget['size']} px"
-    ]
+    seeds = found["budget"]["seeds"]
+    lines = [f"{found['dataset']}: {seeds} training{'s' if seeds != 1 else ''} a row"]
     for k, test in enumerate(found["tests"]):
         first = found["trained"][0]["results"][k]["verification"]
         lines += [
-            "", f"tested on {test['name']}: {test['images']} images of {test['identities']} hands, "
+            "", f"tested on {column(test)}: {test['images']} images of {test['identities']} hands, "
             f"{first['genuine_pairs']} genuine and {first['impostor_pairs']} impostor pairs ({test['note']})",
         ]  # fmt: skip
         fmrs = list(first["fnmr"])
-        heads = ["trained on", "identities", "rank-1", "EER", *(f"FNMR@FMR {f}" for f in fmrs)]
+        heads = ["recogniser", "trained on", "identities", "rank-1", "EER", *(f"FNMR@FMR {f}" for f in fmrs)]
         rows = [heads]
         for trained in [*found["trained"], *found["curve"]]:
             result = trained["results"][k]
             rates = [result["identification"]["rank_one"], result["verification"]["eer"]]
             rates += [result["verification"]["fnmr"][f] for f in fmrs]
             cells = [f"{page.number(r['value'])} ({page.interval(r)})" for r in rates]
-            rows.append([trained["name"][:40], str(trained["identities"]), *cells])
-        widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-        lines += [
-            "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
+            rows.append([trained["recogniser"], trained["name"][:40], str(trained["identities"]), *cells])
+        lines += _lined_up(rows)
         if first["refused"]:
             needs = ", ".join(f"{fmr} ({pairs:,} pairs)" for fmr, pairs in first["refused"].items())
             lines.append(f"  too few impostor pairs for FMR {needs}")
+    if short := unfinished(found):
+        lines += [
+            "",
+            f"NOT CONVERGED, read these rows as lower bounds: {'; '.join(short)}. Give more --steps.",
+        ]
     return "\n".join(lines)
+
+
+def _lined_up(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(cells[i]) for cells in rows) for i in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in rows
+    ]

@@ -60,6 +60,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"uri": uri, "percent": percent, "rate": rate, "listed": listed}
+    environment.filters |= {
+        "uri": uri,
+        "percent": percent,
+        "rate": rate,
+        "listed": listed,
+        "interval": interval,
+    }
     environment.filters["svg"] = lambda figure: Markup(svg(figure))  # drawn by us: nothing of a user's in it
     return environment

@@ -1,5 +1,8 @@
 """Evaluation: the same question has the same answer, sets are told apart, and its files say what it found."""
 
+import csv
+import html
+import io
 import json
 import re
 
@@ -8,12 +11,17 @@ import pytest
 from PIL import Image
 
 from tasks.evaluate import experiment as evaluate
-from tasks.evaluate.experiment import Budget, Question, answer
+from tasks.evaluate.experiment import answer
 from tasks.evaluate.labelled import Labelled, of_renderer, of_version
+from tasks.evaluate.protocols import PROTOCOLS
+from tasks.evaluate.question import Budget, Question
+from tasks.evaluate.recognisers.registry import parse_recogniser
 from tasks.evaluate.results import table, write_evaluation
+from tasks.evaluate.runs import Run, folder_of, outcomes
 from tests.helpers.fake_shards import make_shards, publish_shards
 
-SMALL = Budget(steps=3, size=32, seeds=2)
+SMALL = Budget(steps=3, size=64, seeds=2)
+TINY = "palmnet,width=4,batch=8"
 
 
 @pytest.fixture(scope="module")
@@ -27,25 +35,32 @@ def found(version, tmp_path_factory):
     """A real, tiny evaluation with a baseline and a curve."""
     held_out, evaluate.HELD_OUT = evaluate.HELD_OUT, (4, 3)
     question = Question(
-        str(version), against=("renderer", str(version)), curve=(4, 99), budget=SMALL, workers=1
-    )
+        str(version), against=("renderer", str(version)), curve=(4, 99), budget=SMALL, workers=1,
+        recognisers=(TINY, "competitive"), work=str(tmp_path_factory.mktemp("work")),
+    )  # fmt: skip
     said = []
     results = [answer(question, lambda done, total: said.append((done, total))) for _ in range(2)]
     evaluate.HELD_OUT = held_out
-    assert said[-1] == (8, 8)
+    assert said[-1] == (3 * 2 + 1, 3 * 2 + 1)  # what is asked twice is trained once
     assert json.dumps(results[0]) == json.dumps(results[1])
     return results[0]
 
 
 def test_the_same_question_has_the_same_answer_and_sets_are_told_apart(found, version):
     names = [trained["name"] for trained in found["trained"]]
-    assert names == [f"palms {version.name}", "renderer", f"palms {version.name}"]
+    assert names == [f"palms {version.name}", "renderer", f"palms {version.name}", "nothing"]
     assert found["trained"][0]["results"] == found["trained"][2]["results"] != found["trained"][1]["results"]
-    assert [point["identities"] for point in found["curve"]] == [4]
+    assert [(p["identities"], p["recogniser"]) for p in found["curve"]] == [(4, TINY)]
     rates = found["trained"][0]["results"][0]["verification"]
     assert (rates["genuine_pairs"], rates["impostor_pairs"], rates["runs"]) == (4 * 3, 6 * 9, 2)
     assert rates["eer"]["low"] <= rates["eer"]["value"] <= rates["eer"]["high"]
     assert 0 <= found["trained"][0]["results"][0]["identification"]["rank_one"]["value"] <= 1
+    floor = found["trained"][3]
+    assert floor["recogniser"] == "competitive" and floor["results"][0]["verification"]["runs"] == 1
+    assert [len(t["training"]) for t in found["trained"]] == [2, 2, 2, 0]
+    assert not any(told["converged"] for told in found["trained"][0]["training"])
+    assert found["made"]["command"].startswith(f"palmforge evaluate {version}")
+    assert "--steps 3" in found["made"]["command"] and "workers" not in found["made"]["command"]
 
 
 def test_only_the_train_split_is_learned(version):
@@ -65,6 +80,8 @@ def test_files_and_table_hold_the_figures(found, tmp_path):
     page = write_evaluation(found, tmp_path)
     names = {p.name for p in tmp_path.iterdir()}
     assert {
+        "evaluation.csv",
+        "evaluation.tex",
         "evaluation.json",
         "evaluation.html",
         "det_0.png",
@@ -80,20 +97,30 @@ def test_files_and_table_hold_the_figures(found, tmp_path):
     said = table(found)
     assert "12 genuine and 54 impostor pairs" in said and "too few impostor pairs for FMR" in said
     assert "tested on rendered hands" in said and "rank-1" in said
+    assert "NOT CONVERGED" in said and TINY in said and "Not converged" in text
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "evaluation.csv").read_text())))
+    eers = {(r["recogniser"], r["trained_on"]): float(r["value"]) for r in rows if r["measure"] == "EER"}
+    floor = found["trained"][3]["results"][0]["verification"]["eer"]["value"]
+    assert eers["competitive", "nothing"] == floor and len(eers) == 3
+    assert all(not r["value"] for r in rows if r["at"] == "FMR 1e-06")  # not supported, not printed
+    tex = (tmp_path / "evaluation.tex").read_text()
+    assert tex.startswith("% palmforge evaluate") and tex.count("toprule") == 1 and r"\\" in tex
+    assert found["made"]["command"] in html.unescape(text) and "torch" in text
     again = tmp_path / "again"
     write_evaluation(found, again)
     assert all((again / n).read_bytes() == (tmp_path / n).read_bytes() for n in names if n != "again")
 
 
-def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise():
+def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise(tmp_path):
     """The figures follow what was learned: trained on the very test hands, and on pictures of nothing."""
-    test = of_renderer("test", 0, 12, 4, 48)
+    test = of_renderer("test", 0, 12, 4, 64)
     rng = np.random.default_rng(0)
     noise = Labelled("noise", rng.integers(0, 256, test.grey.shape, np.uint8), test.labels)
-    budget = Budget(steps=40, batch=32, size=48, augment=False, seeds=1)
+    chosen = parse_recogniser("palmnet,size=64,steps=60,batch=32,validation=0", augment=False)
     known, blind = (
-        evaluate._results([test], [evaluate._vectors(evaluate._Job(p, (test.grey,), budget, 0))])[0]
-        for p in (test, noise)
+        evaluate._results([test], [[PROTOCOLS["all"]]], [run], [*outcomes([run], 1, lambda *_: None)])[0]
+        for palms in (test, noise)
+        for run in [Run(chosen, palms, (test.grey,), 0, folder_of(chosen, palms, 0, tmp_path))]
     )
     assert known["verification"]["eer"]["value"] < 0.1 < 0.2 < blind["verification"]["eer"]["value"]
     assert known["identification"]["rank_one"]["value"] > 0.9
@@ -110,7 +137,9 @@ def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, ver
         "--steps",
         "2",
         "--size",
-        "32",
+        "64",
+        "--recogniser",
+        TINY,
         "--seeds",
         "1",
         "--workers",
@@ -123,4 +152,13 @@ def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, ver
     assert "rank-1" in done.output and str(tmp_path / "evaluation.html") in done.output
     wrong = CliRunner().invoke(verb, [*asked, "--real", str(tmp_path / "nowhere")])
     assert wrong.exit_code == 1 and "nowhere" in wrong.output and "Traceback" not in wrong.output
-    assert "multiple of 16" in CliRunner().invoke(verb, [str(version), "--size", "50"]).output
+    for wrong, words in (
+        (["--size", "72"], "a multiple of 16 from 64 to 224"),
+        (["--recogniser", "resnet"], "did you mean resnet18"),
+        (["--recogniser", "palmnet,depth=3"], "no setting 'depth'"),
+        (["--recogniser", "nowhere:net"], "nowhere:net: cannot be loaded"),
+        (["--protocol", "sideways"], "cross-session"),
+        (["--real", "tonji:x"], "did you mean tongji"),
+    ):
+        refused = CliRunner().invoke(verb, [str(version), *wrong])
+        assert refused.exit_code == 1 and words in refused.output, refused.output
