@@ -14,6 +14,14 @@ from torch import Tensor, nn
 from manifests.words import PalmforgeError
 
 Write = Callable[[Path, bytes], None]  # a file appears whole or stays as it was, whatever happens
+
+
+def write_plainly(path: Path, content: bytes) -> None:
+    """Write a file, its folder too: for who needs no such promise, as nobody reads the folder yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = 2 << 30  # bytes of a weights file that is still opened

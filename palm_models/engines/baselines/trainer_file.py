@@ -14,7 +14,7 @@ from manifests.words import View
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.ddpm_engine import NAME
-from palm_models.engines.checkpoint import CheckpointError, Write
+from palm_models.engines.checkpoint import CheckpointError, Write, write_plainly
 
 log = logging.getLogger("palmforge")
 KEYS = {"step", "model", "opt", "ema", "scaler", "version"}
@@ -25,7 +25,7 @@ SCHEDULES = ("sigmoid", "cosine", "linear")
 
 
 def import_trainer_file(
-    path: Path, out: Path, write: Write, *, size: int = 128, view: View = "palm"
+    path: Path, out: Path, write: Write = write_plainly, *, size: int = 128, view: View = "palm"
 ) -> dict[str, Any]:
     """Convert a Trainer file to a checkpoint folder of ddpm-tps; returns what was found in it.
 
