@@ -6,13 +6,15 @@ from pathlib import Path
 from flows.steps import align, ingest
 from manifests.files.remote import is_remote
 from manifests.recipe import Recipe, parse
+from tasks.photographs.pictures import write_regions
 from tasks.photographs.sources.found import SourceError
 from tasks.versions.ready import possible, writable
 
 
-def align_palms(source: str, out: Path, size: int = 256, workers: int = 0) -> str:
+def align_palms(source: str, out: Path, size: int = 256, workers: int = 0, roi: str = "") -> str:
     """Align the palms of `source` at `size` pixels into `out`/aligned.parquet and return the accounting.
 
+    roi: a folder that takes the regions of interest as PNG files, too; "" = none.
     Raises RecipeError or SourceError when the source cannot be read.
     """
     plan = possible(recipe_of(source, out, size, workers))
@@ -22,7 +24,10 @@ def align_palms(source: str, out: Path, size: int = 256, workers: int = 0) -> st
     assert palms is not None  # this recipe always has a source
     for name in ("aligned.parquet", "align_rejects.parquet"):
         shutil.copyfile(palms.path / name, out / name)
-    return f"{palms.facts['accounting']}\n{out / 'aligned.parquet'}"
+    said = f"{palms.facts['accounting']}\n{out / 'aligned.parquet'}"
+    if roi:
+        said += f"\n{write_regions(out / 'aligned.parquet', Path(roi))} regions of interest in {roi}"
+    return said
 
 
 def recipe_of(source: str, out: Path, size: int, workers: int) -> Recipe:

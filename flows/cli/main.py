@@ -114,14 +114,15 @@ def train(path: str, overrides: list[str], recipe: Recipe) -> None:
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder for the aligned palms")
 @click.option("--size", default=256, show_default=True, help="side of the aligned pictures in pixels")
+@click.option("--roi", default="", metavar="DIR", help="also write the regions of interest as PNG files")
 @click.option("--workers", default=0, help="processes; 0 = one a core")
-def align(source: str, out: Path, size: int, workers: int) -> None:
+def align(source: str, out: Path, size: int, roi: str, workers: int) -> None:
     """Align the palms of SOURCE: a folder, an archive, or a Kaggle dataset owner/name/versions/N."""
     from flows.align_palms import align_palms
     from flows.cli.run import run
 
     with friendly_errors():
-        click.echo(run(align_palms, source, out, size=size, workers=workers))
+        click.echo(run(align_palms, source, out, size=size, workers=workers, roi=roi))
 
 
 @main.command()

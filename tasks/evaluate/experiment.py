@@ -18,6 +18,7 @@ from tasks.evaluate.recognisers.registry import Chosen, parse_recogniser
 from tasks.evaluate.runs import Outcome, Run, folder_of, matcher_of, outcomes
 from tasks.evaluate.sets.registry import parse_set
 from tasks.photographs.sources.found import SourceError
+from tasks.work.lock import lock
 from tasks.workers.parallel import available_cores
 
 __all__ = ["RENDERER", "Budget", "Question", "answer"]
@@ -39,9 +40,14 @@ class _Sets:
 def answer(question: Question, progress: Progress) -> dict[str, Any]:
     """Train and test; JSON-able, and the same for the same question, sets and machine.
 
-    Raises DatasetError, SourceError, RecipeError or RecogniserError when something cannot be read or had.
+    Raises DatasetError, SourceError, RecipeError or RecogniserError when something cannot be read or had,
+    LockedError when another evaluation uses the work folder.
     """
-    q = question
+    with lock(Path(question.work) / "evaluate.lock"):  # two would align and train into the same files
+        return _answer(question, progress)
+
+
+def _answer(q: Question, progress: Progress) -> dict[str, Any]:
     chosen = [_chosen(text, q) for text in q.recognisers]
     _possible(q)
     sets = {size: _read(q, size) for size in dict.fromkeys(c.settings.size for c in chosen)}

@@ -18,6 +18,7 @@ from tasks.evaluate.question import Budget, Question
 from tasks.evaluate.recognisers.registry import parse_recogniser
 from tasks.evaluate.results import table, write_evaluation
 from tasks.evaluate.runs import Run, folder_of, outcomes
+from tasks.work.lock import lock
 from tests.helpers.fake_shards import make_shards, publish_shards
 
 SMALL = Budget(steps=3, size=64, seeds=2)
@@ -162,3 +163,17 @@ def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, ver
     ):
         refused = CliRunner().invoke(verb, [str(version), *wrong])
         assert refused.exit_code == 1 and words in refused.output, refused.output
+
+
+def test_two_evaluations_do_not_write_into_one_work_folder(version, tmp_path):
+    """The lock is of the process that holds it; another process is refused with the way out."""
+    import subprocess
+    import sys
+
+    asks = (
+        "from tasks.evaluate.experiment import answer\nfrom tasks.evaluate.question import Question\n"
+        f"answer(Question({str(version)!r}, work={str(tmp_path)!r}), print)"
+    )
+    with lock(tmp_path / "evaluate.lock"):
+        done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=False)
+    assert done.returncode and "LockedError" in done.stderr and "wait for it to end" in done.stderr
