@@ -16,7 +16,7 @@ from manifests.publish.card import NOT_STATED
 from manifests.recipe import load
 from tasks.doctor import folder
 from tasks.draw.card import card_facts
-from tasks.stages import Done
+from tasks.work.stage import Done
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = ["source.kind=folder", "source.path=/photographs"]

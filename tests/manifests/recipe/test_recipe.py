@@ -25,7 +25,7 @@ def mistakes(data: dict, *overrides: str) -> str:
 
 def test_defaults_need_a_name_only() -> None:
     recipe = parse({"name": "palms"})
-    assert recipe.engine.name == "renderer"
+    assert recipe.engine.name == "atlas"
     assert recipe.source.kind == "none"
 
 
@@ -69,7 +69,12 @@ def test_unknown_keys_are_listed_with_what_is_valid() -> None:
         ("dataset", "splits", {"train": 0.5}, "must be 1, they are 0.7"),
         ("dataset", "splits", 3, "must be a section [dataset.splits]"),
         ("dataset", "version", "../up", "must match"),
-        ("engine", "name", "gan", "no engine is called 'gan'; did you mean wgan-gp? there are renderer,"),
+        (
+            "engine",
+            "name",
+            "gan",
+            "no engine is called 'gan'; did you mean wgan-gp? there are atlas, renderer,",
+        ),
         ("source", "kind", "folder", "needs source.path"),
         ("source", "kind", "kaggle", "needs source.dataset"),
         ("source", "dataset", "owner/name", "must match"),
