@@ -73,7 +73,7 @@ def test_unknown_keys_are_listed_with_what_is_valid() -> None:
             "engine",
             "name",
             "gan",
-            "no engine is called 'gan'; did you mean wgan-gp? there are atlas, renderer,",
+            "no engine is called 'gan'; did you mean wgan-gp? there are atlas,",
         ),
         ("source", "kind", "folder", "needs source.path"),
         ("source", "kind", "kaggle", "needs source.dataset"),
