@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from palm_models.measure.encoder import to_grey
 from tasks.photographs.sources.found import SourceError
 from tasks.report.sampled import palm
 
+DRAWN = 128  # px, side at which the renderer draws at least
 MOST = 20_000  # pictures held in memory; of larger sets identities are drawn by seed
 Words = NDArray[np.str_]
 
@@ -119,8 +121,15 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> La
 
 def of_renderer(purpose: str, seed: int, identities: int, captures: int, size: int) -> Labelled:
     """Palms that the renderer draws of other people than any recipe's or purpose's: the seed is hashed."""
+    own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{purpose}-{seed}".encode()).digest()[:7], "big")
+    grey, labels = _drawn(own, identities, captures, max(DRAWN, size))
+    return Labelled("renderer", to_grey(grey, size), labels, f"drawn with seed {own}")
+
+
+@lru_cache(maxsize=4)
+def _drawn(seed: int, identities: int, captures: int, side: int) -> tuple[NDArray[np.uint8], Words]:
+    """Drawn once for all sizes up to DRAWN: recognisers of several sizes see the same palms."""
     from tasks.judge.encoder import palms
 
-    own = int.from_bytes(hashlib.sha256(f"palmforge-evaluate-{purpose}-{seed}".encode()).digest()[:7], "big")
-    grey, labels = palms("renderer", own, 0, identities, captures, size)
-    return Labelled("renderer", grey, labels.astype(np.str_), f"drawn with seed {own}")
+    grey, labels = palms("renderer", seed, 0, identities, captures, side)
+    return grey, labels.astype(np.str_)
