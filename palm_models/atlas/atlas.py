@@ -25,10 +25,11 @@ PRINCIPAL = ("heart", "head", "life", "fate", "sun", "mercury", "inner_life", "b
 DETAIL = 90  # points of a principal crease
 KEY = 70  # first spawn key of this module's fields
 # octaves of fields as (cell in palm widths, weight): swellings of skin, grain, tones, veins
-PADS = ((0.15, 4.5), (0.085, 2.2), (0.05, 1.2), (0.03, 0.5))
+PADS = ((0.15, 4.5), (0.085, 2.2), (0.05, 0.9), (0.03, 0.35))
 GRAINS = ((0.028, 0.30), (0.016, 0.50), (0.010, 0.85), (0.007, 0.95), (0.0042, 0.40))
-TONES = ((0.21, 0.040), (0.135, 0.056), (0.088, 0.036), (0.034, 0.006))
+TONES = ((0.21, 0.040), (0.135, 0.056), (0.088, 0.048), (0.034, 0.006))
 VEINS = ((0.31, 1.0), (0.17, 0.7), (0.09, 0.4), (0.05, 0.25))  # they run where this field is 0
+FOREARM, CALM = (1.0, 1.35), 0.3  # y from which, and to which, skin calms, palm widths; what is left then
 LEAST_PERIOD = 2.4  # pixels of a friction ridge, below which the atlas cannot carry it
 PERIOD_CLEAR = 3.4  # from here on it does fully
 
@@ -56,9 +57,9 @@ def draw_atlas(identity: Identity, view: View, density: float) -> Atlas:
     principal = _principal(identity, canvas)
     lines = _lines(identity, canvas)
     grooves = np.clip(principal, 0, None) + 0.5 * np.clip(lines.max(axis=2), 0, None)
-    valley = cv2.GaussianBlur(grooves, (0, 0), 0.014 * density) * 2.6
+    valley = cv2.GaussianBlur(grooves, (0, 0), 0.014 * density) * 1.9
     dark, light = (drawn(some, canvas) for some in soft_lines(identity))
-    valley += dark - np.float32(0.8) * light
+    valley += _calm(canvas) * (dark - np.float32(0.8) * light)
     folds = drawn(_thumb_folds(identity), canvas)
     micro = _micro(identity, canvas)
     return Atlas(
@@ -149,6 +150,7 @@ def _micro(identity: Identity, canvas: Canvas) -> Float:
     out = canvas.blank()
     for k, (cell, weight) in enumerate(PADS):
         out += np.float32(weight * identity.mounds) * Field(seed, (KEY, 11, k), cell, 64).on(canvas)
+    out *= _calm(canvas)
     for k, (cell, weight) in enumerate(GRAINS):
         if cell * density > 1.2:
             out += np.float32(weight * identity.grain) * Field(seed, (KEY, 4, k), cell).on(canvas)
@@ -176,8 +178,15 @@ def _ridges(identity: Identity, canvas: Canvas) -> Float:
 
 def _colour(identity: Identity, canvas: Canvas) -> list[Float]:
     seed = identity.texture_seed
-    return [blotches(seed, (KEY, 8), identity.mottle_size, canvas), _dark(identity, canvas),
-            _pale(identity, canvas), _veins(seed, canvas)]  # fmt: skip
+    patches = _calm(canvas) * blotches(seed, (KEY, 8), identity.mottle_size, canvas)
+    return [patches, _dark(identity, canvas), _pale(identity, canvas), _veins(seed, canvas)]
+
+
+def _calm(canvas: Canvas) -> Float:
+    """Share (h, 1) of a palm's swellings and blotches that skin has: less on the forearm than on the palm."""
+    y = canvas.origin[1] + np.arange(canvas.shape[0], dtype=np.float32) / canvas.density
+    fall = np.clip((y - FOREARM[0]) / (FOREARM[1] - FOREARM[0]), 0, 1)
+    return np.asarray(1 - (1 - CALM) * fall, np.float32)[:, None]
 
 
 def blotches(seed: int, key: tuple[int, ...], size: float, canvas: Canvas) -> Float:
@@ -188,7 +197,7 @@ def blotches(seed: int, key: tuple[int, ...], size: float, canvas: Canvas) -> Fl
     middle = Field(seed, (*key, 1), 2.3 * size, 64).on(canvas)
     slow = Field(seed, (*key, 2), 0.17, 32).on(canvas)
     net = 0.25 - np.logaddexp(0, 2 * fine) + np.float32(np.log(2))  # pale spots, not red ones
-    return np.asarray(0.45 * net + 0.5 * middle + 0.5 * slow, np.float32)
+    return np.asarray(0.36 * net + 0.5 * middle + 0.5 * slow, np.float32)
 
 
 def _dark(identity: Identity, canvas: Canvas) -> Float:
@@ -196,8 +205,9 @@ def _dark(identity: Identity, canvas: Canvas) -> Float:
     for fan in FANS:
         out += np.float32(fan.dark * identity.fans) * canvas.spot(fan.x, fan.y, fan.reach)
     out *= np.float32(0.55)
+    calm = _calm(canvas)
     for k, (cell, weight) in enumerate(TONES):
-        shade = Field(identity.texture_seed, (KEY, 9, k), cell, 64).on(canvas)
+        shade = calm * Field(identity.texture_seed, (KEY, 9, k), cell, 64).on(canvas)
         out += np.float32(weight * (0.6 + 0.4 * identity.rim_pigment)) * shade
     for mark in identity.marks:
         if mark.kind == "mole":

@@ -23,7 +23,7 @@ DEPTH_SD, LENGTH_SD, STATURE = (
 )  # log-sd about the identity's medians; depth grows with this power of length
 SPREAD = 7.0  # sd in degrees of thin lines about the direction that prevails
 BUNDLED, BUNDLE = 0.6, 0.05  # share of lines that lie near another one, and how near, palm widths
-BEND = 55.0  # sd of their turn, degrees a palm width
+BEND = 75.0  # sd of their turn, degrees a palm width
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _grown(
     path = np.cumsum(move, axis=1) - move[:, :1]
     points = start[:, None] + path - (path[:, [POINTS // 2]] if centred else 0)
     wander = [Field(identity.texture_seed, (KEY, 3, k), 0.045, 64) for k in (0, 1)]
-    points = points + 0.0035 * identity.waviness * np.stack([w.at(points) for w in wander], axis=2)
+    points = points + 0.0045 * identity.waviness * np.stack([w.at(points) for w in wander], axis=2)
     t = np.linspace(0, 1, POINTS)
     taper = np.clip(t / 0.4, 0.1, 1) if centred else np.ones(POINTS)
     taper = taper * np.clip((1 - t) / 0.4, 0.05, 1)

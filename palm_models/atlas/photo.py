@@ -150,7 +150,7 @@ def colour(layers: Layers, seen: Warp, identity: Identity, capture: Capture) -> 
         + layers.colour[..., 1]
         + np.float32(0.05) * moved * drift
     )
-    blood = np.float32((0.5 if capture.grey else 0.30) * identity.mottling) * patches + np.float32(
+    blood = np.float32((0.5 if capture.grey else 0.22) * identity.mottling) * patches + np.float32(
         capture.flush / 5
     )
     blood += 0.35 * np.clip(layers.crease, 0, 1)
