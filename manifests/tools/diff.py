@@ -19,6 +19,8 @@ ADDRESSES = ("shard", "row", "dataset_version", "created_at", "images")
 
 SHOWN = 10  # ids of a kind that are printed
 
+DRAWN_WITH = "drawn_with"  # a column
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -50,10 +52,11 @@ class Difference:
     def only_adds(self) -> bool:
         """True when everything of the first version is in the second as it was.
 
-        What the gates measured may differ: they compare with all there is, of which there is more.
+        What the gates measured may differ: they compare with all there is, of which there is more. So may the
+        words for what an image was drawn with: its bytes are compared.
         """
         both = (self.identities, self.images)
-        changed = any(set(odd) - set(JUDGED) for c in both for odd in c.changed.values())
+        changed = any(set(odd) - {*JUDGED, DRAWN_WITH} for c in both for odd in c.changed.values())
         return not (changed or any(c.gone for c in both) or self.columns["gone"])
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from manifests.effects import continued, learned
+from manifests.effects import continued, drawn, learned
 from tasks.engines.engine import Engine, Progress, Training
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ class Baseline(Engine):
         )
 
     def drawn_with(self, recipe: Recipe) -> dict[str, Any]:
-        """As rows record it since 0.1.0."""
-        return {"engine": self.settings(recipe), "baseline": [self.own(recipe).model_dump(mode="json")]}
+        """As rows record it since 0.1.0, less what only its training knew."""
+        return {"engine": self.settings(recipe), "baseline": [drawn(self.own(recipe))]}

@@ -57,6 +57,20 @@ def test_diff_is_the_difference_of_the_sets_and_empty_with_itself(tmp_path_facto
     assert there.same == (samples_a == samples_b)
 
 
+def test_other_words_for_what_drew_the_same_bytes_are_no_loss(tmp_path):
+    rows, told = rows_of([1], 1), '{"engine": {}, "baseline": [{"size": 32}]}'
+    old = published(
+        tmp_path / "a", [{**r, "drawn_with": told.replace("32", '32, "epochs": 9')} for r in rows]
+    )
+    new = published(tmp_path / "b", [{**r, "drawn_with": told} for r in rows])
+    found = diff(old, new)
+    assert set(found.images.changed) == {r["sample_id"] for r in rows} and found.only_adds
+    other = published(
+        tmp_path / "c", [{**r, "split": "test" if r["split"] != "test" else "train"} for r in rows]
+    )
+    assert not diff(old, other).only_adds
+
+
 def test_changed_images_values_and_options_are_named(before, tmp_path):
     rows = rows_of(range(6))
     rows[4] = {**row(0, "right", 1, size=17), "identity_skin_tone": rows[4]["identity_skin_tone"]}
