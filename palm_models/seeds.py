@@ -25,6 +25,12 @@ class Draw(IntEnum):
     ATLAS_IDENTITY = 11  # traits, creases and marks: (subject), (subject, hand)
     ATLAS_CAPTURE = 12  # circumstances: (subject, hand, capture)
     ATLAS_SESSION = 13  # what captures of a session share: (subject, hand, session)
+    # From seeds that were themselves drawn: an identity's texture_seed, a session's, a capture's scene_seed.
+    ATLAS_NAILS = 50
+    ATLAS_SCENE = 51
+    ATLAS_WORN = 52
+    ATLAS_LINES = 60  # thin lines: (stream), (field, …)
+    ATLAS_SKIN = 70  # all else on the skin: (stream), (field, …)
 
 
 def sequence(seed: int, draw: Draw, *counter: int) -> np.random.SeedSequence:

@@ -17,13 +17,13 @@ from palm_models.hand.creases import Crease
 from palm_models.hand.flexion import flexion_creases
 from palm_models.hand.skeleton import rest
 from palm_models.render.surface import Canvas, scar_lines
+from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
 RECTS = {"palm": (-0.70, -0.42, 0.76, 1.04), "hand": (-0.95, -1.85, 1.85, 1.95)}  # x0, y0, x1, y1
 GROUPS = 4  # directions of lines that stretched skin closes or opens together, 45 degrees apart
 PRINCIPAL = ("heart", "head", "life", "fate", "sun", "mercury", "inner_life", "branch", "flexion")
 DETAIL = 90  # points of a principal crease
-KEY = 70  # first spawn key of this module's fields
 # octaves of fields as (cell in palm widths, weight): swellings of skin, grain, tones, veins
 PADS = ((0.15, 4.5), (0.085, 2.2), (0.05, 0.9), (0.03, 0.35))
 GRAINS = ((0.028, 0.30), (0.016, 0.50), (0.010, 0.85), (0.007, 0.95), (0.0042, 0.40))
@@ -84,12 +84,12 @@ def _roughened(lines: Curves, identity: Identity, creases: list[Crease]) -> Curv
     along = np.gradient(lines.points, axis=1)
     across = np.stack([-along[..., 1], along[..., 0]], axis=2)
     across /= np.linalg.norm(across, axis=2, keepdims=True) + 1e-9
-    coarse, fine = Field(seed, (KEY, 0), 0.06, 64), Field(seed, (KEY, 1), 0.013, 256)
+    coarse, fine = Field(seed, (Draw.ATLAS_SKIN, 0), 0.06, 64), Field(seed, (Draw.ATLAS_SKIN, 1), 0.013, 256)
     swing = 0.0030 * identity.waviness * coarse.at(lines.points) + 0.0016 * identity.fray * fine.at(
         lines.points
     )
     points = lines.points + across * swing[..., None]
-    rough = Field(seed, (KEY, 2), 0.009, 256).at(points)
+    rough = Field(seed, (Draw.ATLAS_SKIN, 2), 0.009, 256).at(points)
     depth = lines.depth * np.clip(1 + 0.14 * identity.fray * rough, 0.4, 1.5)
     first = Curves(points, depth, lines.sigma)
     chain = np.array([c.chain for c in creases])
@@ -125,7 +125,7 @@ def _edged(groove: Float, sigma: float, edge: float) -> Float:
 
 def _thumb_folds(identity: Identity) -> Curves:
     """Broad folds that an adducted thumb throws over its ball."""
-    rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed, spawn_key=(KEY, 3)))
+    rng = generator(identity.texture_seed, Draw.ATLAS_SKIN, 3)
     creases = []
     for k in range(int(rng.integers(1, 4))):
         creases.append(
@@ -149,15 +149,17 @@ def _micro(identity: Identity, canvas: Canvas) -> Float:
     seed, density = identity.texture_seed, canvas.density
     out = canvas.blank()
     for k, (cell, weight) in enumerate(PADS):
-        out += np.float32(weight * identity.mounds) * Field(seed, (KEY, 11, k), cell, 64).on(canvas)
+        out += np.float32(weight * identity.mounds) * Field(seed, (Draw.ATLAS_SKIN, 11, k), cell, 64).on(
+            canvas
+        )
     out *= _calm(canvas)
     for k, (cell, weight) in enumerate(GRAINS):
         if cell * density > 1.2:
-            out += np.float32(weight * identity.grain) * Field(seed, (KEY, 4, k), cell).on(canvas)
+            out += np.float32(weight * identity.grain) * Field(seed, (Draw.ATLAS_SKIN, 4, k), cell).on(canvas)
     period = identity.ridge_period * density
     if period > LEAST_PERIOD:
         clear = min(1.0, (period - LEAST_PERIOD) / (PERIOD_CLEAR - LEAST_PERIOD))
-        uneven = np.exp(0.45 * Field(seed, (KEY, 5), 0.05, 64).on(canvas))
+        uneven = np.exp(0.45 * Field(seed, (Draw.ATLAS_SKIN, 5), 0.05, 64).on(canvas))
         out += np.float32(1.3 * clear * identity.ridge_depth) * uneven * _ridges(identity, canvas)
     return out
 
@@ -168,9 +170,9 @@ def _ridges(identity: Identity, canvas: Canvas) -> Float:
     x = canvas.origin[0] + np.arange(w, dtype=np.float32) / canvas.density
     y = (canvas.origin[1] + np.arange(h, dtype=np.float32) / canvas.density)[:, None]
     angle = np.radians(identity.ridge_angle + 90)
-    bend = [Field(identity.texture_seed, (KEY, 6, k), 0.33, 16).on(canvas) for k in (0, 1)]
+    bend = [Field(identity.texture_seed, (Draw.ATLAS_SKIN, 6, k), 0.33, 16).on(canvas) for k in (0, 1)]
     reach = np.float32(0.13 * identity.ridge_curl)
-    small = Field(identity.texture_seed, (KEY, 7), 0.05, 64).on(canvas)
+    small = Field(identity.texture_seed, (Draw.ATLAS_SKIN, 7), 0.05, 64).on(canvas)
     along = (x + reach * bend[0]) * np.cos(angle) + (y + reach * bend[1]) * np.sin(angle)
     phase = (2 * np.pi / identity.ridge_period) * along + 0.9 * small
     return np.asarray(np.cos(phase) * 1.2, np.float32)
@@ -178,7 +180,7 @@ def _ridges(identity: Identity, canvas: Canvas) -> Float:
 
 def _colour(identity: Identity, canvas: Canvas) -> list[Float]:
     seed = identity.texture_seed
-    patches = _calm(canvas) * blotches(seed, (KEY, 8), identity.mottle_size, canvas)
+    patches = _calm(canvas) * blotches(seed, (Draw.ATLAS_SKIN, 8), identity.mottle_size, canvas)
     return [patches, _dark(identity, canvas), _pale(identity, canvas), _veins(seed, canvas)]
 
 
@@ -207,7 +209,7 @@ def _dark(identity: Identity, canvas: Canvas) -> Float:
     out *= np.float32(0.55)
     calm = _calm(canvas)
     for k, (cell, weight) in enumerate(TONES):
-        shade = calm * Field(identity.texture_seed, (KEY, 9, k), cell, 64).on(canvas)
+        shade = calm * Field(identity.texture_seed, (Draw.ATLAS_SKIN, 9, k), cell, 64).on(canvas)
         out += np.float32(weight * (0.6 + 0.4 * identity.rim_pigment)) * shade
     for mark in identity.marks:
         if mark.kind == "mole":
@@ -227,5 +229,7 @@ def _pale(identity: Identity, canvas: Canvas) -> Float:
 
 
 def _veins(seed: int, canvas: Canvas) -> Float:
-    level = sum(w * Field(seed, (KEY, 10, k), cell, 64).on(canvas) for k, (cell, w) in enumerate(VEINS))
+    level = sum(
+        w * Field(seed, (Draw.ATLAS_SKIN, 10, k), cell, 64).on(canvas) for k, (cell, w) in enumerate(VEINS)
+    )
     return np.asarray(np.exp(-np.abs(level) / 0.16), np.float32)

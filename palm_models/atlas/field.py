@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.render.surface import Canvas
+from palm_models.seeds import Draw, generator
 
 Array = NDArray[np.float64]
 Float = NDArray[np.float32]
@@ -18,7 +19,7 @@ class Field:
     """Values of unit variance at the nodes of a grid in resting coordinates, `cell` palm widths apart."""
 
     def __init__(self, seed: int, key: tuple[int, ...], cell: float, tile: int = TILE) -> None:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        rng = generator(seed, Draw(key[0]), *key[1:])
         self.cell, self.tile = cell, tile
         self.values = rng.standard_normal((tile, tile), np.float32)
 

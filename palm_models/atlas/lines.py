@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from palm_models.atlas.field import Field
 from palm_models.atlas.identity import Identity
 from palm_models.atlas.strokes import Curves
+from palm_models.seeds import Draw, generator
 
 Array = NDArray[np.float64]
 POINTS = 10  # of a thin line
-KEY = 60  # first spawn key of this module's streams
 SIGMA = (0.0023, 0.35)  # standard deviation of a thin line's profile, median in palm widths, log-sd
 SOFT_SIGMA = (0.0098, 0.4)  # of soft lines
 DEPTH_SD, LENGTH_SD, STATURE = (
@@ -77,7 +77,7 @@ FANS = (
 
 def thin_lines(identity: Identity) -> Curves:
     """All thin lines of a palm, as many as the identity has, fans included."""
-    rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed, spawn_key=(KEY, 0)))
+    rng = generator(identity.texture_seed, Draw.ATLAS_LINES, 0)
     n = round(identity.fine_lines)
     share = np.array([p.share * (identity.thenar_mesh if p.net else 1.0) for p in PATCHES]) * rng.lognormal(
         0, 0.35, len(PATCHES)
@@ -106,7 +106,7 @@ def thin_lines(identity: Identity) -> Curves:
 
 def soft_lines(identity: Identity) -> tuple[Curves, Curves]:
     """Broad shallow hollows and swellings of loose skin, in all directions: dark ones, and light ones."""
-    rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed, spawn_key=(KEY, 5)))
+    rng = generator(identity.texture_seed, Draw.ATLAS_LINES, 5)
     n = round(identity.soft_lines)
     z = rng.standard_normal((n, 5))
     start = np.stack([rng.uniform(-0.7, 0.76, n), rng.uniform(-0.42, 1.04, n)], axis=1)
@@ -135,7 +135,8 @@ def _prevailing(identity: Identity, at: Array, rng: np.random.Generator) -> Arra
     """One of three directions (n,), each the likelier where its own slow field is high."""
     main = rng.uniform(0, 180) + np.array([0.0, 60.0, 120.0]) + rng.normal(0, 14, 3)
     strength = np.stack(
-        [Field(identity.texture_seed, (KEY, 1, k), 0.30, 16).at(at) for k in range(len(main))], axis=1
+        [Field(identity.texture_seed, (Draw.ATLAS_LINES, 1, k), 0.30, 16).at(at) for k in range(len(main))],
+        axis=1,
     )
     chance = np.exp(identity.flow * strength)
     edge = np.cumsum(chance / chance.sum(axis=1, keepdims=True), axis=1)
@@ -147,7 +148,7 @@ def _grown(
     centred: bool,
 ) -> Curves:  # fmt: skip
     """Lines that follow the skin's flow: their heading is bent by a field that neighbours share."""
-    flow = Field(identity.texture_seed, (KEY, 2), 0.22, 16)
+    flow = Field(identity.texture_seed, (Draw.ATLAS_LINES, 2), 0.22, 16)
     step = (length / (POINTS - 1))[:, None]
     s = np.arange(POINTS) - ((POINTS - 1) / 2 if centred else 0)
     course = np.radians(
@@ -156,12 +157,14 @@ def _grown(
     move = np.stack([np.cos(course), np.sin(course)], axis=2) * step[..., None]
     path = np.cumsum(move, axis=1) - move[:, :1]
     points = start[:, None] + path - (path[:, [POINTS // 2]] if centred else 0)
-    wander = [Field(identity.texture_seed, (KEY, 3, k), 0.045, 64) for k in (0, 1)]
+    wander = [Field(identity.texture_seed, (Draw.ATLAS_LINES, 3, k), 0.045, 64) for k in (0, 1)]
     points = points + 0.0045 * identity.waviness * np.stack([w.at(points) for w in wander], axis=2)
     t = np.linspace(0, 1, POINTS)
     taper = np.clip(t / 0.4, 0.1, 1) if centred else np.ones(POINTS)
     taper = taper * np.clip((1 - t) / 0.4, 0.05, 1)
-    uneven = np.exp(0.45 * identity.fray * Field(identity.texture_seed, (KEY, 4), 0.03, 128).at(points))
+    uneven = np.exp(
+        0.45 * identity.fray * Field(identity.texture_seed, (Draw.ATLAS_LINES, 4), 0.03, 128).at(points)
+    )
     return Curves(points, depth[:, None] * taper * uneven, sigma)
 
 

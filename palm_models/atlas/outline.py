@@ -9,6 +9,7 @@ from palm_models.atlas.capture import Capture
 from palm_models.atlas.identity import Identity
 from palm_models.hand.skeleton import FINGERS, HEEL, WEB, Build, rest
 from palm_models.render.warp import Warp
+from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
 # Half widths at the joints: medians of 74 photographed hands, measured across the bone; nobody's hand.
@@ -58,7 +59,7 @@ def form(seen: Warp, identity: Identity) -> Float:
 
 def details(skin: Float, seen: Warp, identity: Identity, capture: Capture) -> Float:
     """Linear light (size, size, 3) with blood in the fingertips, and the edge of long nails."""
-    rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed, spawn_key=(50,)))
+    rng = generator(identity.texture_seed, Draw.ATLAS_NAILS)
     length = float(np.clip(rng.normal(0.012, 0.016), 0, 0.05))  # of the nails beyond the tip, palm widths
     blood = float(np.clip(rng.normal(0.5, 0.3), 0, 1.2))
     out = skin.copy()

@@ -16,6 +16,7 @@ from palm_models.render.shade import light_colour
 from palm_models.render.skin import palette
 from palm_models.render.surface import Canvas
 from palm_models.render.warp import Warp
+from palm_models.seeds import Draw
 
 Float = NDArray[np.float32]
 LINE, CREASE, VALLEY, FOLD, MICRO = 0.0046, 0.0068, 0.0075, 0.020, 0.00070  # heights of depth 1, palm widths
@@ -166,7 +167,7 @@ def _drift(seen: Warp, identity: Identity, capture: Capture) -> Float:
     x0, y0 = seen.resting[..., 0].min(), seen.resting[..., 1].min()
     reach = max(seen.resting[..., 0].max() - x0, seen.resting[..., 1].max() - y0)
     canvas = Canvas((size, size), (0.0, 0.0), size / 1.2)
-    drawn = blotches(capture.session_seed, (1,), 1.3 * identity.mottle_size, canvas)
+    drawn = blotches(capture.session_seed, (Draw.ATLAS_SKIN, 12), 1.3 * identity.mottle_size, canvas)
     at = [((seen.resting[..., k] - low) * np.float32((size - 1) / reach)) for k, low in ((0, x0), (1, y0))]
     return np.asarray(cv2.remap(drawn, at[0], at[1], cv2.INTER_LINEAR), np.float32)
 

@@ -10,6 +10,7 @@ from palm_models.atlas.capture import Capture
 from palm_models.render.ridges import upsample
 from palm_models.render.shade import light_colour
 from palm_models.render.warp import Warp
+from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
 ROOM = (  # linear sRGB of what stands in rooms and streets: walls, wood, cloth, leaves, sky
@@ -25,7 +26,7 @@ HEIGHT = 0.16  # of the hand's rim above what it lies on, palm widths
 def background(capture: Capture, seen: Warp) -> Float:
     """Linear light (size, size, 3) behind the hand in the colour of the light, without its shadow."""
     size = seen.distance.shape[0]
-    rng = np.random.default_rng(np.random.SeedSequence(capture.scene_seed, spawn_key=(51,)))
+    rng = generator(capture.scene_seed, Draw.ATLAS_SCENE)
     scene = KINDS.get(capture.background, _plain)(capture, rng, size)
     if capture.grey:
         return np.asarray(scene.mean(axis=-1, keepdims=True).repeat(3, -1), np.float32)

@@ -12,6 +12,7 @@ from palm_models.hand.skeleton import FINGERS, Skeleton, forearm_axis, rest
 from palm_models.render.accessories import METALS, RING_AT
 from palm_models.render.ridges import upsample
 from palm_models.render.warp import Warp
+from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -24,7 +25,7 @@ def wear(scene: Float, seen: Warp, identity: Identity, capture: Capture) -> Floa
     """Linear light (size, size, 3) with what the capture says is worn."""
     if not (capture.ring or capture.sleeve or capture.bracelet != "none"):
         return scene
-    rng = np.random.default_rng(np.random.SeedSequence(capture.scene_seed, spawn_key=(52,)))
+    rng = generator(capture.scene_seed, Draw.ATLAS_WORN)
     skeleton = rest(identity.scalars())
     metals = rng.integers(len(METALS), size=2)
     straps = rng.uniform(0.01, 0.2, 3)
