@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.yardstick.baseline import renderer_of_first_release
-from bench.yardstick.competitive import CodeSettings, codes, similarities
 from bench.yardstick.distances import Distances
 from bench.yardstick.jobs import Job, Outcome, run_jobs
 from bench.yardstick.rates import WEIGHTINGS, ratio, sampled, summary, table
@@ -17,6 +16,7 @@ from bench.yardstick.real import Palms, real_sets
 from bench.yardstick.sets import read_set
 from bench.yardstick.training import Plan
 from palm_models.measure.encoder import to_grey
+from tasks.evaluate.recognisers.competitive import CodeMatcher
 
 BASELINE, CODE = "renderer of 0.1.0", "competitive code"
 WAYS = ("without", "with")  # the recogniser's own augmentation
@@ -101,8 +101,11 @@ def _judged(tests: Sequence[Palms], runs: Sequence[Outcome], others: Sequence[Ou
 
 
 def _coded(tests: Sequence[Palms]) -> dict[str, Any]:
-    side = CodeSettings().size
-    return {test.name: _rates([similarities(codes(to_grey(test.x, side)))], [], test) for test in tests}
+    matcher, out = CodeMatcher(), {}
+    for test in tests:
+        found = matcher.templates(to_grey(test.x, matcher.settings.size))
+        out[test.name] = _rates([matcher.matrix(found, found)], [], test)
+    return out
 
 
 def _rates(

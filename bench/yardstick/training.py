@@ -9,11 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pytorch_metric_learning.losses import ArcFaceLoss
 from torch import Tensor, nn
 
 from bench.yardstick.rates import measures, table
 from bench.yardstick.sets import Taught
-from palm_models.measure.encoder import Augmentation, augment, margin_loss
+from palm_models.measure.encoder import Augmentation, augment
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 Watch = Callable[[int, "Recogniser"], None]
@@ -93,8 +94,8 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = make().to(memory_format=torch.channels_last)
-        centres = nn.Parameter(torch.randn(known - held, dim))
-        job = _Job(Recogniser(net, dtype), centres, seen, plan, own)
+        arcface = ArcFaceLoss(known - held, dim, margin=0.0, scale=plan.scale)
+        job = _Job(Recogniser(net, dtype), arcface, seen, plan, own)
         converged, best, idle, trace, step = False, np.inf, 0, [], 0
         while step < plan.most and not converged:
             loss = job.run(plan.every, lambda k: plan.learning_rate * min(1.0, (k + 1) / plan.warmup))
@@ -126,11 +127,11 @@ class _Job:
     """Network, optimizer and the order of the pictures."""
 
     def __init__(
-        self, recogniser: Recogniser, centres: nn.Parameter, seen: Taught, plan: Plan, own: Augment | None
+        self, recogniser: Recogniser, arcface: ArcFaceLoss, seen: Taught, plan: Plan, own: Augment | None
     ) -> None:
-        self.recogniser, self.centres, self.plan, self.own = recogniser, centres, plan, own
+        self.recogniser, self.arcface, self.plan, self.own = recogniser, arcface, plan, own
         groups: list[dict[str, Any]] = [{"params": recogniser.net.parameters()}]
-        groups.append({"params": [centres], "weight_decay": 0.0})
+        groups.append({"params": arcface.parameters(), "weight_decay": 0.0})
         self.optimizer = torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay)
         self.grey, self.index = torch.from_numpy(seen.x), torch.from_numpy(seen.y)
         self.rng, self.order = torch.Generator().manual_seed(plan.seed), torch.empty(0, dtype=torch.long)
@@ -154,9 +155,9 @@ class _Job:
         take, self.order = self.order[:batch], self.order[batch:]
         x = _floats(self.grey[take])
         x = self.own(x, self.rng) if self.own else x
-        cosine = self.recogniser.vectors(x) @ F.normalize(self.centres).T
-        margin = self.plan.margin * min(1.0, self.step / (5 * self.plan.warmup))  # a full one can collapse
-        loss = margin_loss(cosine, self.index[take], margin, self.plan.scale)
+        full = min(1.0, self.step / (5 * self.plan.warmup))  # a full margin from the start can collapse
+        self.arcface.margin = self.plan.margin * full
+        loss: Tensor = self.arcface(self.recogniser.vectors(x), self.index[take])
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.recogniser.net.parameters(), 5.0)
