@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.atlas.capture import Capture
-from palm_models.render.camera import ENCODED, GREY, PALM_128, STEPS
+from palm_models.render.camera import ENCODED, GREY, PALM_128, STEPS, streak
 
 Float = NDArray[np.float32]
 AIM = float(np.log(0.26))  # mean log light that exposure aims at on skin
@@ -39,17 +39,8 @@ def _optics(light: Float, capture: Capture, unit: float) -> Float:
     out = cv2.GaussianBlur(light, (0, 0), max(0.2, capture.defocus * unit))
     length = capture.motion * unit
     if length > 0.8:
-        out = cv2.filter2D(out, -1, _streak(length, capture.motion_angle), borderType=cv2.BORDER_REFLECT)
+        out = cv2.filter2D(out, -1, streak(length, capture.motion_angle), borderType=cv2.BORDER_REFLECT)
     return np.asarray(out, np.float32)
-
-
-def _streak(length: float, angle: float) -> Float:
-    half = int(np.ceil(length / 2)) + 1
-    y, x = np.mgrid[-half : half + 1, -half : half + 1]
-    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    along, across = np.abs(x * c + y * s), np.abs(-x * s + y * c)
-    kernel = np.clip(length / 2 + 0.5 - along, 0, 1) * np.clip(1 - across, 0, 1)
-    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def _shoulder(light: Float) -> Float:

@@ -84,11 +84,12 @@ def _blur(light: Float, capture: Capture, unit: float) -> Float:
     out = cv2.GaussianBlur(light, (0, 0), capture.defocus * unit)
     length = capture.motion * unit
     if length > 0.8:
-        out = cv2.filter2D(out, -1, _streak(length, capture.motion_angle), borderType=cv2.BORDER_REFLECT)
+        out = cv2.filter2D(out, -1, streak(length, capture.motion_angle), borderType=cv2.BORDER_REFLECT)
     return np.asarray(out, np.float32)
 
 
-def _streak(length: float, angle: float) -> Float:
+def streak(length: float, angle: float) -> Float:
+    """Kernel of a motion blur: `length` in pixels, `angle` in degrees; sums to 1."""
     half = int(np.ceil(length / 2)) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
