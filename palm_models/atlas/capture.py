@@ -15,6 +15,7 @@ from palm_models.hand import priors
 from palm_models.hand.controls import Prior, Value, draw
 from palm_models.seeds import Draw, generator
 
+RUN = 7  # captures of two sessions
 SITTING = (2, 6)  # captures of one session: at least, less than
 TABLES = (priors.CAPTURE, CAPTURE, *DEVICES.values())
 CONTROLS: dict[str, str] = {name: prior.help for name, prior in CAPTURE.items()}
@@ -78,14 +79,14 @@ def make_capture(
 
 
 def _session(seed: int, owner: tuple[int, int], capture: int) -> tuple[int, np.random.Generator]:
-    """The session a capture falls into, and the stream of what its captures share."""
-    session, first = 0, 0
-    while True:
-        rng = generator(seed, Draw.ATLAS_SESSION, *owner, session)
-        first += int(rng.integers(*SITTING))
-        if capture < first:
-            return session, rng
-        session += 1
+    """The session a capture falls into, and the stream of what its captures share.
+
+    Captures come in runs of RUN, each cut in two: whichever capture is asked for, two draws find its session.
+    """
+    run, place = divmod(capture, RUN)
+    cut = int(generator(seed, Draw.ATLAS_SESSION, *owner, run).integers(*SITTING))
+    later = int(place >= cut)
+    return 2 * run + later, generator(seed, Draw.ATLAS_SESSION, *owner, run, later)
 
 
 def _weighted(controls: dict[str, Any]) -> tuple[dict[str, Prior], dict[str, Any]]:

@@ -141,3 +141,17 @@ def test_every_control_has_a_device_that_draws_it() -> None:
 def test_a_hand_is_drawn_whole(identity: Identity) -> None:
     drawing = AtlasEngine().draw(identity, shots(1), "hand", 96)[0]
     assert drawing.image.shape == (96, 96, 3) and drawing.image.std() > 5
+
+
+def test_a_late_capture_costs_no_more_draws_than_the_first(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "palm_models.atlas.capture.generator",
+        lambda *at: drawn.append(at) or np.random.default_rng(0),
+    )
+    counts = []
+    for number in (0, 1_000_000):  # a reference of the gates is such a capture
+        drawn.clear()
+        make_capture(1, 2, "left", number)
+        counts.append(len(drawn))
+    assert counts[0] == counts[1]
