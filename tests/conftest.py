@@ -13,9 +13,29 @@ from hypothesis import settings
 
 from flows.cli.main import QUIET
 
+ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(QUIET)
 settings.register_profile("busy", deadline=None)  # a busy machine is no fault of what is tested
 settings.load_profile("busy")
+
+
+SLOW = (  # left out of `make test-fast`: servers, other processes, networks, datasets built and judged
+    *("tests/flows/", "tests/faults/", "tests/house/test_docs", "tests/house/test_notebooks"),
+    *("tests/house/test_examples", "tests/house/test_plugin", "tests/house/test_columns"),
+    *("tests/tasks/evaluate/", "tests/tasks/judge/", "tests/tasks/photographs/", "tests/tasks/train/"),
+    *("tests/tasks/versions/", "tests/tasks/workers/", "tests/tasks/draw/", "tests/tasks/engines/"),
+    *("tests/tasks/report/", "tests/manifests/files/test_remote", "tests/manifests/read/test_readers"),
+    *("tests/manifests/read/test_dataset", "tests/manifests/read/test_loops", "tests/house/test_imports"),
+    *("tests/manifests/publish/test_write", "tests/house/test_floors", "tests/house/test_bench_table"),
+    *("tests/palm_models/engines/", "tests/palm_models/photo/test_landmarks"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what is slow by where it lies, so that no file has to say it."""
+    for item in items:
+        if item.path.relative_to(ROOT).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(tryfirst=True)
