@@ -14,6 +14,9 @@ FOR_OTHERS = {  # imported by what we import
     "opencv-python-headless": "albumentations",
     "fastapi": "prefect",
     "s3fs": "fsspec",
+    "huggingface-hub": "accelerate",
+    "starlette": "fastapi",
+    "uvicorn": "prefect",
 }
 WITH_OTHERS = {  # comes with what we declare
     "markupsafe": "jinja2",
