@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tasks.draw.shards
+import tasks.photographs.steps
 from flows.progress import progress, rejected
 from flows.tracking import step
 from manifests.recipe import Recipe
-from tasks.draw import shards as drawing
-from tasks.draw.shards import Generated
+from tasks.draw.shards import Generated, draw_more
 from tasks.engines import trained
-from tasks.photographs import steps as photographing
 from tasks.work.stage import Done
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def ingest(recipe: Recipe) -> Done | None:
     """Photographs into the work folder."""
     with progress("ingest", "files") as report:
-        done = photographing.ingest(recipe, report)
+        done = tasks.photographs.steps.ingest(recipe, report)
         report.words = _sums(done, "files", "photos")
     return done
 
@@ -31,7 +31,7 @@ def ingest(recipe: Recipe) -> Done | None:
 def align(recipe: Recipe, photos: Done | None) -> Done | None:
     """Photographs to aligned palms."""
     with progress("align", "photos") as report:
-        done = photographing.align(recipe, photos, report)
+        done = tasks.photographs.steps.align(recipe, photos, report)
         report.words = _sums(done, "photos", "palms")
     return done
 
@@ -47,16 +47,17 @@ def train(recipe: Recipe, palms: Done | None) -> Done | None:
 def generate(recipe: Recipe, checkpoint: Done | None) -> Generated:
     """Identities and captures to shards."""
     with progress("generate", "images", *_images(recipe)) as report:
-        return drawing.generate(recipe, checkpoint, report)
+        return tasks.draw.shards.generate(recipe, checkpoint, report)
 
 
 @step
 def judge(recipe: Recipe, drawn: Generated, palms: Done | None, checkpoint: Done | None) -> "Judged":
     """What was drawn to what may be published; rejects are replaced."""
-    from tasks.judge.rounds import judge as decide  # it loads the networks, which aligning does not need
+    import tasks.judge.rounds  # it loads the networks, which aligning does not need
 
     with progress("judge", "images", *_images(recipe)) as report:
-        judged = decide(recipe, drawn, palms, report, partial(drawing.draw_more, recipe, checkpoint))
+        more = partial(draw_more, recipe, checkpoint)
+        judged = tasks.judge.rounds.judge(recipe, drawn, palms, report, more)
         facts = judged.done.facts
         report.words = f"{facts.get('images', 0)} images{rejected(facts)}"
     return judged
@@ -92,6 +93,6 @@ def _sums(done: Done | None, taken: str, made: str) -> str:
 @step
 def tidy(recipe: Recipe, version: Path, used: Sequence[Path]) -> None:
     """Old versions and old work deleted."""
-    from tasks.versions.tidy import tidy as delete
+    import tasks.versions.tidy
 
-    delete(recipe, version, used)
+    tasks.versions.tidy.tidy(recipe, version, used)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+import palm_models.atlas.priors
 from manifests.contract.schema import markdown_table
 from manifests.files.layout import atomic_write
 from manifests.recipe.table import between
-from palm_models.atlas import priors as atlas
 from palm_models.hand.controls import Prior
 from palm_models.hand.priors import CAPTURE, IDENTITY
 from tasks.engines.atlas import ATLAS
@@ -40,7 +40,7 @@ LENGTHS = (
 
 def columns_table() -> str:
     """Every column of manifest.parquet with type, unit and meaning as a Markdown table."""
-    priors = _columns(atlas.IDENTITY, atlas.CAPTURE)
+    priors = _columns(palm_models.atlas.priors.IDENTITY, palm_models.atlas.priors.CAPTURE)
     fields = [pa.field(name, TYPES.get(prior.kind, pa.float64())) for name, prior in priors.items()]
     meanings = {name: _meaning(prior) for name, prior in priors.items()}
     units = {name: _unit(name, prior) for name, prior in priors.items()}

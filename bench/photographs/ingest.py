@@ -18,7 +18,7 @@ from PIL import Image
 
 from tasks.photographs.duplicates import NEAR
 from tasks.photographs.examine import HASH_SIDE
-from tasks.photographs.ingest import IngestReport, ingest
+from tasks.photographs.ingest import IngestReport, ingest_source
 from tasks.photographs.sources.source import SourceSpec
 
 COPIES = ((0.35, 40), (0.6, 75), (1.0, 30), (1.3, 90))  # scale, JPEG quality
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as out:
-        report = ingest(SourceSpec("folder", str(options.folder)), Path(out), workers=options.workers)
+        report = ingest_source(SourceSpec("folder", str(options.folder)), Path(out), workers=options.workers)
         print(report)
         show_cost(report)
         show_hashes(pq.read_table(report.table, filters=[("path", "!=", "")]).to_pylist())

@@ -41,50 +41,49 @@ def show(dataset: Path, out: Path | None) -> None:
         console.print(f"page {out}", soft_wrap=True)
 
 
-@click.command()
+@click.command("select")
 @DATASET
 @click.argument("query")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder of the view")
-def select(dataset: Path, query: str, out: Path) -> None:
+def select_verb(dataset: Path, query: str, out: Path) -> None:
     """Choose images of DATASET with SQL and write them as a view, without copying images.
 
     QUERY is what follows WHERE ("hand = 'left' AND identity_skin_tone > 20"), or a whole SELECT that answers
     sample_id. Its tables are `manifest` and `identities`.
     """
     from manifests.read.open import open_dataset
-    from manifests.tools.select import select as write
+    from manifests.tools.select import select
 
     with friendly_errors():
-        count = write(open_dataset(dataset), query, out)
+        count = select(open_dataset(dataset), query, out)
     click.echo(f"view     {out}\nimages   {count}")
 
 
-@click.command()
+@click.command("regenerate")
 @DATASET
 @click.argument("samples", nargs=-1, metavar="[SAMPLE_ID]...")
 @click.option("--random", "count", default=0, metavar="N", help="also N images chosen at random")
 @click.option("--seed", default=0, metavar="N", show_default=True, help="chooses them")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="folder of the weights, if not shipped")
 @click.option("--out", type=click.Path(path_type=Path), help="folder to write the images into")
-def regenerate(
+def regenerate_verb(
     dataset: Path, samples: tuple[str, ...], count: int, seed: int, checkpoint: Path | None, out: Path | None
 ) -> None:
     """Draw images of DATASET again from their manifest rows alone, and compare the bytes."""
     from flows.progress import progress
     from manifests.files.layout import atomic_write
     from manifests.read.open import open_dataset
-    from tasks.draw import regenerate as again
+    from tasks.draw.regenerate import regenerate, some
     from tasks.versions.software import changes
 
     if not samples and not count:
         raise click.UsageError("name samples, or ask for some with --random N")
     with friendly_errors(), progress("regenerate") as report:
         version = open_dataset(dataset)
-        chosen = list(dict.fromkeys([*samples, *again.some(version, count, seed)]))
+        chosen = list(dict.fromkeys([*samples, *some(version, count, seed)]))
         odd = []
-        for done, image in enumerate(
-            again.regenerate(version, chosen, [checkpoint] if checkpoint else []), 1
-        ):
+        images = regenerate(version, chosen, [checkpoint] if checkpoint else [])
+        for done, image in enumerate(images, 1):
             if out:
                 atomic_write(out / image.file_name, image.image)
             if not image.same:
@@ -119,57 +118,57 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
     click.echo(f"version  {made}")
 
 
-@click.command()
+@click.command("diff")
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
-def diff(before: Path, after: Path, as_json: bool) -> None:
+def diff_verb(before: Path, after: Path, as_json: bool) -> None:
     """Say what leads from version BEFORE to version AFTER; exit code 0: the same, 1: not, 2: an error."""
     from manifests.read.open import open_dataset
-    from manifests.tools.diff import diff as compare
+    from manifests.tools.diff import diff
 
     with friendly_errors(code=2):
-        found = compare(open_dataset(before), open_dataset(after))
+        found = diff(open_dataset(before), open_dataset(after))
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
     raise SystemExit(0 if found.same else 1)
 
 
-@click.command()
+@click.command("export")
 @DATASET
 @click.option("--to", "kind", type=click.Choice(EXPORTERS.names()), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="new folder")
-def export(dataset: Path, kind: str, out: Path) -> None:
+def export_verb(dataset: Path, kind: str, out: Path) -> None:
     """Write DATASET (a version or a view) for readers of other formats; bytes and labels as they are."""
     from flows.progress import progress
     from manifests.read.open import open_dataset
-    from manifests.tools.export import export as write
+    from manifests.tools.export import export
 
     with friendly_errors(), progress("export") as report:
-        count = write(open_dataset(dataset), kind, out, report)
+        count = export(open_dataset(dataset), kind, out, report)
     click.echo(f"export   {out}\nimages   {count}")
 
 
-@click.command()
+@click.command("merge")
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder to publish in")
 @click.option("--name", required=True, help="name of the merged dataset")
 @click.option("--drop-duplicates", is_flag=True, help="leave out identities that an earlier DATASET has")
 @click.option("--work", default=".palmforge", show_default=True, help="folder of intermediate results")
-def merge(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: bool, work: str) -> None:
+def merge_verb(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: bool, work: str) -> None:
     """Publish several DATASETs as one: labels offset, colliding names prefixed, splits kept."""
     from flows.progress import progress
     from manifests.read.open import open_dataset
     from manifests.recipe import parse
     from manifests.tools.verify import verify
-    from tasks.versions.merge import merge as join
+    from tasks.versions.merge import merge
 
     with friendly_errors(), progress("merge") as report:
         parse({"name": name})
         versions = [open_dataset(dataset) for dataset in datasets]
-        made = join(versions, out, name, Path(work), report, drop_duplicates=drop_duplicates)
+        made = merge(versions, out, name, Path(work), report, drop_duplicates=drop_duplicates)
     findings = verify(made)
     click.echo(f"version  {made}\n{findings}")
     raise SystemExit(0 if findings.ok else 1)
 
 
-VERBS = (diff, export, extend, merge, regenerate, select, show)
+VERBS = (diff_verb, export_verb, extend, merge_verb, regenerate_verb, select_verb, show)

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from flows.cli import dataset as verbs_dataset
-from flows.cli import server as verbs_server
+import flows.cli.dataset
+import flows.cli.server
 from flows.cli.evaluate import evaluate
 from flows.cli.generate import generate
 from flows.cli.import_weights import import_weights
 from flows.cli.options import friendly_errors, recipe_command
-from flows.cli.status import status
+from flows.cli.status import status_verb
 from flows.server.configured import bypass_proxies
 from manifests.files.layout import REPORTS
 from manifests.recipe import Recipe
@@ -125,17 +125,17 @@ def align(source: str, out: Path, size: int, roi: str, workers: int) -> None:
         click.echo(run(align_palms, source, out, size=size, workers=workers, roi=roi))
 
 
-@main.command()
+@main.command("verify")
 @click.argument("dataset")
-def verify(dataset: str) -> None:
+def verify_verb(dataset: str) -> None:
     """Reread and rehash DATASET and name everything that is wrong.
 
     A version, or a folder with LATEST, on this machine or at an address such as s3://bucket/palms.
     """
-    from manifests.tools.verify import verify as check
+    from manifests.tools.verify import verify
 
     with friendly_errors():
-        findings = check(dataset)
+        findings = verify(dataset)
     click.echo(str(findings))
     raise SystemExit(0 if findings.ok else 1)
 
@@ -145,22 +145,22 @@ def verify(dataset: str) -> None:
 @click.option("--mend", is_flag=True, help="install or fetch what is missing, where that is possible")
 def doctor(recipe: str, mend: bool) -> None:
     """Name what this machine lacks, and how to mend it; of RECIPE too where it writes."""
-    from flows.server.configured import examine as server
+    from flows.server.configured import examine_server
     from manifests.recipe import load, parse
     from tasks.doctor import examine, folder
 
     with friendly_errors():
         plan = load(recipe) if recipe else parse({"name": "doctor"})
         places = {"work": Path(plan.work), **({} if plan.remote_home else {"out": Path(plan.out)})}
-        report = examine(mend, *(partial(folder, *place) for place in places.items()), server)
+        report = examine(mend, *(partial(folder, *place) for place in places.items()), examine_server)
     click.echo(str(report))
     raise SystemExit(0 if report.ok else 1)
 
 
 main.add_command(generate)
 main.add_command(evaluate)
-main.add_command(status)
-for verb in (*verbs_dataset.VERBS, *verbs_server.VERBS):
+main.add_command(status_verb)
+for verb in (*flows.cli.dataset.VERBS, *flows.cli.server.VERBS):
     main.add_command(verb)
 main.add_command(import_weights)
 

@@ -9,13 +9,13 @@ import click
 from flows.cli.options import friendly_errors
 
 
-@click.command()
-def deploy() -> None:
+@click.command("deploy")
+def deploy_verb() -> None:
     """Start a local Prefect server and worker where none run, and register every deployment."""
-    from flows.server.deploy import deploy as start
+    from flows.server.deploy import deploy
 
     with friendly_errors():
-        click.echo(start())
+        click.echo(deploy())
 
 
 @click.command()
@@ -35,4 +35,4 @@ def run(flow: str, deployment: str) -> None:
     sys.exit(subprocess.run(command, env={**os.environ, "PREFECT_API_URL": api}, check=False).returncode)
 
 
-VERBS = (deploy, run)
+VERBS = (deploy_verb, run)

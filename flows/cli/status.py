@@ -8,14 +8,14 @@ import click
 from flows.cli.options import friendly_errors
 
 
-@click.command()
+@click.command("status")
 @click.argument("what", default=".palmforge", metavar="[RECIPE|WORK]")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
-def status(what: str, as_json: bool) -> None:
+def status_verb(what: str, as_json: bool) -> None:
     """Tell what is done, running, stale (cut off) or rejected, of a RECIPE or in a WORK folder."""
     from manifests.recipe import load
     from manifests.recipe.errors import RecipeError
-    from tasks.versions.status import status as look
+    from tasks.versions.status import status
 
     with friendly_errors():
         recipe = load(what) if what.endswith(".toml") else None
@@ -24,5 +24,5 @@ def status(what: str, as_json: bool) -> None:
             raise RecipeError(
                 f"{what}: neither a recipe (*.toml) nor a work folder; try datasets/nightly.toml"
             )
-        found = look(work, recipe)
+        found = status(work, recipe)
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))

@@ -29,7 +29,7 @@ def answering() -> bool:
     return bool(api) and not trouble
 
 
-def examine() -> Check:
+def examine_server() -> Check:
     """For the doctor: which server is configured and whether it answers; none is needed."""
     api, trouble = _ask()
     mend = f"{trouble}: start it, or unset PREFECT_API_URL" if trouble else ""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+import palm_models.hand.capture
+import palm_models.hand.identity
 from manifests.effects import drawn
 from manifests.registry import Part
 from manifests.words import Hand, View
-from palm_models.hand import capture as captures
-from palm_models.hand import identity as identities
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 
@@ -75,18 +75,18 @@ class Engine(Part, ABC):
     code: ClassVar[tuple[str, ...]] = ()  # modules whose import closure draws; () = the one that defines it
 
     # What its pictures are drawn from: every control with its help, and objects at a counter.
-    identity_controls: ClassVar[Mapping[str, str]] = identities.CONTROLS
-    capture_controls: ClassVar[Mapping[str, str]] = captures.CONTROLS
+    identity_controls: ClassVar[Mapping[str, str]] = palm_models.hand.identity.CONTROLS
+    capture_controls: ClassVar[Mapping[str, str]] = palm_models.hand.capture.CONTROLS
 
     def identity(self, seed: int, subject: int, hand: Hand, controls: Mapping[str, Any]) -> Identity:
         """The identity at counter (seed, subject, hand). Raises ValueError for an impossible control."""
-        return identities.make_identity(seed, subject, hand, controls)
+        return palm_models.hand.identity.make_identity(seed, subject, hand, controls)
 
     def capture(
         self, seed: int, subject: int, hand: Hand, capture: int, controls: Mapping[str, Any]
     ) -> Capture:
         """The capture at its counter. Raises ValueError for an impossible control."""
-        return captures.make_capture(seed, subject, hand, capture, controls)
+        return palm_models.hand.capture.make_capture(seed, subject, hand, capture, controls)
 
     def identity_from(self, recorded: Mapping[str, Any]) -> Identity:
         """The identity whose `to_dict` was recorded. Raises KeyError or TypeError for another's."""

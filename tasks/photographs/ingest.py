@@ -73,7 +73,7 @@ class IngestReport:
         return f"{self.found} files = {self.ok} photos + {rejected} rejected" + (reasons and f" ({reasons})")
 
 
-def ingest(
+def ingest_source(
     source: SourceSpec,
     out: Path,
     *,

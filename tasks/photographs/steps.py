@@ -50,12 +50,12 @@ def ingest(recipe: Recipe, progress: Progress) -> Done | None:
     """The source's photographs in the work folder; None when the recipe needs none."""
     if not needs_photographs(recipe):
         return None
-    from tasks.photographs.ingest import ingest as step
+    from tasks.photographs.ingest import ingest_source
 
     place, source = photos_stage(recipe).place(), source_kind(recipe).spec(recipe)
 
     def run() -> Mapping[str, Any]:
-        return step(source, place.path, workers=recipe.align.workers, progress=progress).facts()
+        return ingest_source(source, place.path, workers=recipe.align.workers, progress=progress).facts()
 
     return once(place, run, "photos.parquet")
 

@@ -1,10 +1,10 @@
 """Writes contact_sheet.png, measures.json and report.html: what was made of what, and how good it is."""
 
+import importlib.metadata
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +212,7 @@ def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
 
 def _installed(name: str) -> str:
     try:
-        return installed(name)
+        return importlib.metadata.version(name)
     except ModuleNotFoundError:
         return ""
 

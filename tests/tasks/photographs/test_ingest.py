@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 
 from manifests.files.layout import PublishError
 from tasks.photographs.examine import crashed
-from tasks.photographs.ingest import SCHEMA, IngestReport, ingest
+from tasks.photographs.ingest import SCHEMA, IngestReport, ingest_source
 from tasks.photographs.sources.found import Found, SourceError
 from tasks.photographs.sources.source import SourceSpec
 
@@ -121,7 +121,7 @@ def test_every_file_is_a_row(tmp_path: Path) -> None:
     root = fill(tmp_path / "in", files)
     seen: list[tuple[int, int]] = []
     source = SourceSpec("folder", str(root), licence="CC-BY-4.0", credit="somebody")
-    report = ingest(
+    report = ingest_source(
         source, tmp_path / "out", workers=1, progress=lambda done, total: seen.append((done, total))
     )
     rows = {row["original_name"]: row for row in table(report)}
@@ -146,7 +146,7 @@ def test_copies_are_upright_and_keep_the_pixels(tmp_path: Path) -> None:
     )
     rows = {
         r["original_name"]: r
-        for r in table(ingest(SourceSpec("folder", str(root)), tmp_path / "out", workers=1))
+        for r in table(ingest_source(SourceSpec("folder", str(root)), tmp_path / "out", workers=1))
     }
     plain = np.asarray(Image.open(rows["plain.jpg"]["path"]))
     np.testing.assert_array_equal(plain, np.asarray(Image.open(root / "plain.jpg")), "bit for bit")
@@ -164,7 +164,9 @@ def test_duplicates_name_the_first_of_them(tmp_path: Path) -> None:
         "a.png": encoded(big, "PNG"), "b.png": encoded(big, "PNG"), "c.tif": encoded(big, "TIFF"),
         "d.jpg": encoded(big.resize((200, 150)), "JPEG", quality=85), "e.jpg": good(2),
     }  # fmt: skip
-    report = ingest(SourceSpec("folder", str(fill(tmp_path / "in", files))), tmp_path / "out", workers=1)
+    report = ingest_source(
+        SourceSpec("folder", str(fill(tmp_path / "in", files))), tmp_path / "out", workers=1
+    )
     rows = table(report)
     assert [r["reason"] for r in rows] == ["", "duplicate_file", "duplicate_pixels", "duplicate_picture", ""]
     assert {r["duplicate_of"] for r in rows[1:4]} == {rows[0]["photo_id"]}
@@ -175,10 +177,10 @@ def test_duplicates_name_the_first_of_them(tmp_path: Path) -> None:
 def test_workers_change_nothing_and_a_rerun_copies_nothing_again(tmp_path: Path) -> None:
     files = {f"{i:02d}.jpg": good(i // 2) for i in range(12)} | {n: d for n, (d, _) in BAD.items()}
     source = SourceSpec("folder", str(fill(tmp_path / "in", files)))
-    one = ingest(source, tmp_path / "out", workers=1)
+    one = ingest_source(source, tmp_path / "out", workers=1)
     first = one.table.read_bytes()
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out/blobs").rglob("*.*")}
-    two = ingest(source, tmp_path / "out", workers=2)
+    two = ingest_source(source, tmp_path / "out", workers=2)
     assert two.table.read_bytes() == first and two.found == one.found == 20
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out/blobs").rglob("*.*")} == before
     assert not [p.name for p in (tmp_path / "out").iterdir() if p.name.startswith(".")], "no leftovers"
@@ -195,7 +197,7 @@ def test_an_archive_is_ingested_with_its_rejects(tmp_path: Path) -> None:
         }.items():
             archive.writestr(name, data)
     done: list[tuple[int, int]] = []
-    report = ingest(
+    report = ingest_source(
         SourceSpec("archive", str(path)), tmp_path / "out", workers=1, progress=lambda *p: done.append(p)
     )
     rows = table(report)
@@ -228,7 +230,7 @@ def test_a_file_unpacked_stays_until_its_row_is_there(
             archive.writestr(f"{i}.jpg", good(i))
     unpacked = tmp_path / "out" / ".unpacked"
     left = []
-    report = ingest(
+    report = ingest_source(
         SourceSpec("archive", str(path)),
         tmp_path / "out",
         progress=lambda *_: left.append(len(list(unpacked.iterdir()))),
@@ -241,7 +243,9 @@ def test_the_renderer_is_ingested(tmp_path: Path) -> None:
     def draw() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield from ((f"{i}.png", np.asarray(scene(i))) for i in range(3))
 
-    report = ingest(SourceSpec("renderer", licence="Apache-2.0", drawn=draw), tmp_path / "out", workers=1)
+    report = ingest_source(
+        SourceSpec("renderer", licence="Apache-2.0", drawn=draw), tmp_path / "out", workers=1
+    )
     rows = table(report)
     assert [r["original_name"] for r in rows] == ["0.png", "1.png", "2.png"] and report.ok == 3
     np.testing.assert_array_equal(np.asarray(Image.open(rows[2]["path"])), np.asarray(scene(2)))
@@ -250,17 +254,17 @@ def test_the_renderer_is_ingested(tmp_path: Path) -> None:
 def test_a_source_without_a_photo_is_an_error_with_the_reasons(tmp_path: Path) -> None:
     root = fill(tmp_path / "in", {"a.jpg": b"", "b.txt": b"words"})
     with pytest.raises(SourceError, match=r"2 files = 0 photos \+ 2 rejected \(1 empty, 1 not_a_picture\)"):
-        ingest(SourceSpec("folder", str(root)), tmp_path / "out", workers=1)
+        ingest_source(SourceSpec("folder", str(root)), tmp_path / "out", workers=1)
     assert pq.read_table(tmp_path / "out/photos.parquet").num_rows == 2
     with pytest.raises(SourceError, match="no folder at"):
-        ingest(SourceSpec("folder", str(tmp_path / "none")), tmp_path / "out2", workers=1)
+        ingest_source(SourceSpec("folder", str(tmp_path / "none")), tmp_path / "out2", workers=1)
 
 
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     root = fill(tmp_path / "in", {"a.jpg": good(1)})
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PublishError, match="file"):
-        ingest(SourceSpec("folder", str(root)), tmp_path / "file" / "out", workers=1)
+        ingest_source(SourceSpec("folder", str(root)), tmp_path / "file" / "out", workers=1)
 
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="needs /dev/full")
@@ -270,7 +274,7 @@ def test_a_full_disk_is_explained(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.photos.parquet.tmp").symlink_to("/dev/full")
     with pytest.raises(PublishError, match=r"No space left on device.*Free some space"):
-        ingest(SourceSpec("folder", str(root)), tmp_path / "out", workers=1)
+        ingest_source(SourceSpec("folder", str(root)), tmp_path / "out", workers=1)
     assert not (tmp_path / "out/photos.parquet").exists()
 
 
@@ -283,7 +287,7 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     for count in (40, 160):
         tracemalloc.start()
         source = SourceSpec("renderer", drawn=partial(draw, count))
-        ingest(source, tmp_path / str(count), workers=1)
+        ingest_source(source, tmp_path / str(count), workers=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 120 * 8_000, "some kilobytes a row, never the pictures (27 kB each)"
@@ -304,9 +308,9 @@ def test_photos_are_ok_plus_rejected_for_any_folder(
     distinct_photos = {name for name in names if name not in BAD}
     if not distinct_photos:
         with pytest.raises(SourceError, match="0 photos"):
-            ingest(SourceSpec("folder", str(root)), out, workers=1)
+            ingest_source(SourceSpec("folder", str(root)), out, workers=1)
         return
-    report = ingest(SourceSpec("folder", str(root)), out, workers=1)
+    report = ingest_source(SourceSpec("folder", str(root)), out, workers=1)
     rows = table(report)
     assert report.found == len(names) and report.ok == len(distinct_photos)
     assert (
@@ -320,7 +324,7 @@ def test_a_sample_depth_that_was_found_out_is_in_the_photo_s_row(tmp_path: Path)
     folder.mkdir()
     values = np.random.default_rng(0).integers(0, 4096, (64, 64), np.uint16)
     Image.fromarray(values).save(folder / "twelve.png")
-    report = ingest(SourceSpec("folder", str(folder)), tmp_path / "out", workers=1)
+    report = ingest_source(SourceSpec("folder", str(folder)), tmp_path / "out", workers=1)
     (row,) = pq.read_table(report.table).to_pylist()
     assert row["status"] == "ok" and row["detail"].startswith("12 bits in 16: no sample is above 409")
     with Image.open(row["path"]) as copy:

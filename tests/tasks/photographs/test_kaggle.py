@@ -27,7 +27,7 @@ import json, logging, os, sys, traceback
 logging.basicConfig(level=logging.DEBUG)
 from tasks.photographs.sources.found import SourceError
 from pathlib import Path
-from tasks.photographs.ingest import ingest
+from tasks.photographs.ingest import ingest_source
 from tasks.photographs.sources.kaggle import download
 from tasks.photographs.sources.source import SourceSpec
 for line in sys.stdin:
@@ -37,7 +37,7 @@ for line in sys.stdin:
     try:
         if order["out"]:
             source = SourceSpec("kaggle", dataset=order["handle"], licence="CC-BY-4.0")
-            result = {"path": str(ingest(source, Path(order["out"]), workers=1).table)}
+            result = {"path": str(ingest_source(source, Path(order["out"]), workers=1).table)}
         else:
             chosen = {"retries": order["retries"], "pause": 0.01, "silence": order["silence"]}
             result = {"path": str(download(order["handle"], **chosen))}
