@@ -175,30 +175,3 @@ def atomic_directory(target: Path, building: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
-
-
-def swap_pointer(path: Path, name: str) -> None:
-    """Let the pointer file `path` (LATEST) name the version `name`, and the README beside it its files.
-
-    The README is what Hugging Face `datasets` reads of the folder: without it, every version at once. It is
-    written first, so that whoever finds the new LATEST finds it too; versions stay as they are.
-    """
-    atomic_write(path.with_name(CARD), home_card(path.parent.name, path.parent / name).encode())
-    atomic_write(path, f"{name}\n".encode())
-
-
-def home_card(dataset: str, version: Path) -> str:
-    """README.md of a dataset's folder: its newest version for `load_dataset`, and how to have another."""
-    name = version.name
-    lines = ["---", "configs:", "- config_name: default", "  default: true", "  data_files:"]
-    for split in SPLITS:
-        if any((version / DATA).glob(f"{split}-*.parquet")):
-            lines += [f"  - split: {split}", f'    path: "{name}/{DATA}/{split}-*.parquet"']
-    if (version / PAIRS).is_file():
-        lines += ["- config_name: pairs", f'  data_files: "{name}/{PAIRS}"']
-    lines += ["---", f"# {dataset}", "", f"The newest version is [{name}]({name}/{CARD}), as {LATEST} says."]
-    lines += [
-        "`datasets.load_dataset` of this folder reads it; name the folder of another one.",
-        "",
-    ]
-    return "\n".join(lines)

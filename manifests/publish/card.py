@@ -1,5 +1,6 @@
 """Writes the dataset card: README.md with the YAML that Hugging Face reads."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -51,9 +52,16 @@ def render_card(
             images=sum(found.rows.values()),
             identities=sum(found.identities.values()),
             columns=markdown_table(per_image(found.parameters), card.parameters),
+            sources=_sources(card),
             size_category=_size_category(sum(found.rows.values())),
         )
     )
+
+
+def _sources(card: CardFacts) -> list[str]:
+    """Where the data come from, as Hugging Face writes it: new, or learned from another data set."""
+    learned = re.sub(r"[^0-9A-Za-z._-]+", "-", card.source_dataset.removesuffix(NOT_STATED)).strip("-")
+    return ["original", *([f"extended|other-{learned}"] if learned else [])]
 
 
 def _size_category(images: int) -> str:

@@ -4,7 +4,8 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from manifests.files.layout import CARD, CHECKSUMS, LATEST, file_sha256, home_card
+from manifests.files.home import home_card
+from manifests.files.layout import CARD, CHECKSUMS, LATEST, file_sha256
 from manifests.files.remote import RemoteError, RemotePath, files_below
 from manifests.publish.publish import is_newer
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import per_image, read_metadata
+from manifests.files.home import swap_pointer
 from manifests.files.layout import (
     BUILDING,
     CARD,
@@ -27,7 +28,6 @@ from manifests.files.layout import (
     atomic_directory,
     explain_write_errors,
     file_sha256,
-    swap_pointer,
 )
 from manifests.files.locks import hold
 from manifests.files.remote import Location, parquet_source

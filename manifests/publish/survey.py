@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,7 +24,7 @@ from manifests.files.layout import SPLITS
 from manifests.publish.parts import Part, ahead, batches, part_of
 from manifests.words import PalmforgeError
 
-GROUP_ROWS = 128  # images in a row group: enough to compress and to skip, few enough to hold in memory
+GROUP_ROWS = 100  # images in a row group at most: what the Hugging Face viewer reads at once
 GROUP_BYTES = 64 << 20  # a row group of large images is cut here
 BATCH_ROWS, BATCH_BYTES = 1024, 16 << 20  # of rows read at once, one of them at most
 FILE_BYTES = 256 << 20  # a data file is about this large at most
@@ -105,7 +106,7 @@ def survey(shards: Sequence[Path | Part], recipe_digest: str) -> Survey:
     parameters = parameter_fields(schemas())
     counts, digest = _Counts(), hashlib.sha256(f"{SCHEMA_VERSION} {recipe_digest}".encode())
     fields = shard_fields(parameters)
-    for path, table in ahead((p.path, t) for p in map(part_of, shards) for t in read(p, fields)):
+    for path, table in ahead((p.path, t) for p in map(part_of, shards) for t in _even(p, read(p, fields))):
         _hash(digest, table)
         for key, count in _runs(table):
             counts.add(path, key, count)
@@ -169,6 +170,24 @@ def _hash(digest: "hashlib._Hash", table: pa.Table) -> None:
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     digest.update(sink.getvalue())
+
+
+def _even(part: Part, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in batches of BATCH_ROWS, so that the digest tells rows and not how their file is cut."""
+    if part.rows is None:
+        yield from tables  # they come so already
+        return
+    held: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        held.append(table)
+        rows += table.num_rows
+        while rows >= BATCH_ROWS:
+            joined = pa.concat_tables(held)
+            yield joined.take(np.arange(BATCH_ROWS))  # in memory of its own: a slice would carry its rest
+            held, rows = [joined.slice(BATCH_ROWS)], rows - BATCH_ROWS
+    if rows:
+        yield pa.concat_tables(held).take(np.arange(rows))
 
 
 def _runs(table: pa.Table) -> Iterator[tuple[tuple[str, str, str], int]]:

@@ -28,7 +28,7 @@ from manifests.publish.survey import ShardError, Survey, read, shard_fields
 
 TABLE_GROUP_ROWS = 4096  # rows of a row group of the manifest
 IDENTITY_GROUP_ROWS = 256  # of identities.parquet, whose rows hold all creases: some 20 KB each
-SMALLEST_GROUP = 100 / 128  # of a full row group: the last one of a file is not left smaller
+PICTURE = f"{IMAGE_COLUMN.name}.bytes"  # the Parquet column of encoded images
 
 
 def write_tables(
@@ -71,9 +71,22 @@ def _check_images(shard: Path, table: pa.Table) -> None:
             )
 
 
+def _compression(schema: pa.Schema) -> str | dict[str, str]:
+    """Zstandard, but for encoded images: they are compressed already."""
+    if IMAGE_COLUMN.name not in schema.names:
+        return "zstd"
+    leaves = {IMAGE_COLUMN.name: f"{IMAGE_COLUMN.name}.path"}
+    leaves |= {field.name: f"{field.name}.list.element" for field in schema if pa.types.is_list(field.type)}
+    return {**{leaves.get(name, name): "zstd" for name in schema.names}, PICTURE: "none"}
+
+
 @dataclass
 class _TableWriter:
-    """One Parquet file that is written in row groups of `group_rows`; the last is never much smaller."""
+    """One Parquet file that is written in row groups of `group_rows` at most; the last two are alike.
+
+    Pages end where the content says (content-defined chunking), so that a store of chunks, as the Hugging
+    Face hub is one, keeps of the next version only what is new; images are stored as they are.
+    """
 
     path: Path
     schema: pa.Schema
@@ -88,17 +101,19 @@ class _TableWriter:
         self.writer = pq.ParquetWriter(
             self.path,
             self.schema,
-            compression="zstd",
+            compression=_compression(self.schema),
+            column_encoding={PICTURE: "PLAIN"} if IMAGE_COLUMN.name in self.schema.names else None,
             use_dictionary=[n for n in self.schema.names if n in DICTIONARY or n in texts],
             write_statistics=[n for n in self.schema.names if n in STATISTICS],
             write_page_index=True,
             write_page_checksum=True,
+            use_content_defined_chunking=True,
         )
 
     def add(self, table: pa.Table) -> None:
         self.held.append(table)
         self.held_rows += table.num_rows
-        while self.held_rows >= self.group_rows + max(1, int(self.group_rows * SMALLEST_GROUP)):
+        while self.held_rows >= 2 * self.group_rows:
             self._write(self.group_rows)
 
     def _write(self, count: int) -> None:
@@ -108,6 +123,8 @@ class _TableWriter:
         self.held, self.held_rows = [rest], rest.num_rows
 
     def close(self) -> None:
+        if self.held_rows > self.group_rows:
+            self._write(self.held_rows // 2)
         if self.held_rows:
             self._write(self.held_rows)
         self.writer.close()

@@ -159,9 +159,10 @@ def test_the_folder_of_two_versions_names_the_newest(tmp_path):
     assert (newest.parent / "LATEST").read_text().strip() == newest.name
     for split in ("train", "validation"):
         assert f'path: "{newest.name}/data/{split}-*.parquet"' in card
-    assert card.count("split: ") == len(
-        set(pq.read_table(newest / "manifest.parquet")["split"].to_pylist())
-    ) and card.startswith("---\nconfigs:\n")
+    assert card.count("split: ") == len(set(pq.read_table(newest / "manifest.parquet")["split"].to_pylist()))
+    own = (newest / "README.md").read_text()
+    for line in ("annotations_creators:\n- machine-generated\n", 'source_datasets:\n- "original"\n'):
+        assert line in own and line in card
 
 
 def test_hugging_face_reads_the_newest_of_two_versions(tmp_path):
@@ -220,6 +221,9 @@ def test_croissant(version, tmp_path):
     assert dict(found["rows"]) == {sample: label for sample, (label, _) in truth(version).items()}
     assert found["size"] == [16, 16] and found["landmarks"] == 42
     document = json.loads((version / "croissant.json").read_text())
+    assert (
+        document["rai:hasSyntheticData"] is True and "synthetic" in document["rai:syntheticDataExplanation"]
+    )
     sums = {f["name"]: f["sha256"] for f in document["distribution"] if "sha256" in f}
     assert all(hashlib.sha256((version / name).read_bytes()).hexdigest() == s for name, s in sums.items())
     assert len(sums) == 5 + len(list((version / "data").iterdir()))
@@ -242,4 +246,6 @@ def test_the_card_loads_in_huggingface_hub(version, tmp_path):
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout.splitlines()[-1])
     assert data["pretty_name"] == "palms" and "synthetic" in data["tags"]
+    assert data["annotations_creators"] == ["machine-generated"]
+    assert data["source_datasets"] == ["original", "extended|other-someone-palms-versions-1"]
     assert data["configs"][0]["data_files"][0] == {"split": "train", "path": "data/train-*.parquet"}
