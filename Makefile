@@ -50,7 +50,7 @@ weights: $(READY)  ## train the shipped weights anew from PHOTOGRAPHS (a folder)
 	$(BIN)/python -m bench.engines.encoder train --weights $(WEIGHTS)/encoder
 
 notebooks: $(READY)  ## make notebooks/*.ipynb from their scripts
-	$(BIN)/jupytext --update --to ipynb notebooks/*.py
+	$(BIN)/jupytext --update --to ipynb notebooks/generate.py notebooks/train.py
 
 deploy: $(READY)  ## start a local Prefect server and worker, register every deployment
 	$(BIN)/palmforge deploy

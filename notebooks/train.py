@@ -31,19 +31,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-if "google.colab" in sys.modules:
-    from google.colab import drive
-
-    drive.mount("/content/drive")
-    if not Path("palmforge").exists():
+if not Path("flows").is_dir():  # on Colab, or opened in notebooks/
+    if "google.colab" in sys.modules and not Path("palmforge").exists():
         assert REPOSITORY, "say above where palmforge's repository is"
         subprocess.run(["git", "clone", "--depth", "1", REPOSITORY, "palmforge"], check=True)
-    os.chdir("palmforge")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-e", "."], check=True)
-elif not Path("flows").is_dir():
-    os.chdir("..")  # opened in notebooks/
+    os.chdir("palmforge" if Path("palmforge").exists() else "..")
 sys.path.insert(0, str(Path.cwd()))
-Path(WORK).mkdir(parents=True, exist_ok=True)
+from notebooks.set_up import set_up
+
+set_up(WORK)
 
 # %% [markdown]
 # ## The recipe

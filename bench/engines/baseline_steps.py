@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from manifests.recipe.baselines import Ddpm, Wgan
-from tasks.train.ddpm_tps import train_ddpm
-from tasks.train.wgan_gp import train_wgan
+from tasks.train.ddpm_tps import DdpmTraining
+from tasks.train.resumable import train_baseline
+from tasks.train.wgan_gp import WganTraining
 
 PUBLISHED_BATCH = 16
 DAY = 86_400  # s
@@ -38,11 +39,11 @@ def measure(asked: argparse.Namespace) -> dict[str, object]:
     wall, cpu = time.perf_counter(), time.process_time()
     if asked.engine == "wgan-gp":
         options = Wgan(batch=asked.batch, save_epochs=1)  # resumes at every epoch
-        done = train_wgan(asked.aligned, asked.out, options=options, **same)
+        done = train_baseline(WganTraining, asked.aligned, asked.out, options=options, **same)
         pictures, whole = asked.batch, options.epochs * (done["photos"] // PUBLISHED_BATCH) * PUBLISHED_BATCH
     else:
         ddpm = Ddpm(batch=asked.batch, accumulate=asked.accumulate, sample_every=0, save_every=50)
-        done = train_ddpm(asked.aligned, asked.out, options=ddpm, **same)
+        done = train_baseline(DdpmTraining, asked.aligned, asked.out, options=ddpm, **same)
         pictures, whole = asked.batch * asked.accumulate, Ddpm().steps * PUBLISHED_BATCH * Ddpm().accumulate
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     steps = max(1, done["steps"] - before)

@@ -27,8 +27,9 @@ from palm_models.measure.diversity import vendi
 from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
 from palm_models.measure.scores import compare, d_prime
 from palm_models.shipped import SHIPPED
-from tasks.train.ddpm_tps import train_ddpm
-from tasks.train.wgan_gp import train_wgan
+from tasks.train.ddpm_tps import DdpmTraining
+from tasks.train.resumable import train_baseline
+from tasks.train.wgan_gp import WganTraining
 
 Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
 ROWS = ("wgan-gp", "ddpm-tps", "diffusion", "renderer", "bezier", "polynomial")
@@ -88,8 +89,10 @@ def learn(name: str, sizes: Sizes, given: Given) -> dict[str, Any]:
     """Train a baseline where that is not done yet."""
     out, table = given.work / name, training_table(given)
     if name == "wgan-gp":
-        return train_wgan(table, out, options=sizes.wgan, limit=sizes.wgan_steps, device=given.device, **VIEW)
-    return train_ddpm(table, out, options=sizes.ddpm, device=given.device, **VIEW)
+        return train_baseline(
+            WganTraining, table, out, options=sizes.wgan, limit=sizes.wgan_steps, device=given.device, **VIEW
+        )
+    return train_baseline(DdpmTraining, table, out, options=sizes.ddpm, device=given.device, **VIEW)
 
 
 def engine(name: str, sizes: Sizes, given: Given) -> Drawer:

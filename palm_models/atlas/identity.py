@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from manifests.words import HANDS, Hand
+from manifests.words import Hand
 from palm_models.atlas.priors import IDENTITY, admitting
 from palm_models.hand import identity, priors
 from palm_models.hand.controls import Value, draw
-from palm_models.hand.creases import draw_creases
-from palm_models.hand.marks import draw_marks
-from palm_models.seeds import Draw, generator
+from palm_models.hand.identity import draws
+from palm_models.seeds import Draw
 
 CONTROLS: dict[str, str] = {name: prior.help for name, prior in IDENTITY.items()}
 
@@ -49,23 +48,11 @@ def make_identity(seed: int, subject: int, hand: Hand, controls: Mapping[str, An
 
     Raises ValueError for a control that does not exist or a value it cannot have.
     """
-    if hand not in HANDS or subject < 0:
-        raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and left or right")
-    common = generator(seed, Draw.ATLAS_IDENTITY, subject)
-    own = generator(seed, Draw.ATLAS_IDENTITY, subject, HANDS.index(hand))
-    rho = np.array([prior.shared for prior in IDENTITY.values()])
-    z = rho * common.standard_normal(len(rho)) + np.sqrt(1 - rho**2) * own.standard_normal(len(rho))
-    traits = draw(admitting(IDENTITY, controls or {}, [priors.IDENTITY]), z, controls or {})
+    random = draws(Draw.ATLAS_IDENTITY, IDENTITY, seed, subject, hand)
+    admitted = admitting(IDENTITY, controls or {}, [priors.IDENTITY])
+    traits: dict[str, Any] = draw(admitted, random.z, controls or {})
     if "redness" not in (controls or {}):  # melanin hides blood
         traits["redness"] = float(traits["redness"]) * (
             0.80 + 0.20 * np.tanh(float(traits["skin_tone"]) / 30)
         )
-    return Identity(
-        seed=seed,
-        subject=subject,
-        hand=hand,
-        texture_seed=int(own.integers(2**31)),
-        creases=draw_creases(traits, common, own),
-        marks=draw_marks(traits, own),
-        **traits,  # type: ignore[arg-type]
-    )
+    return Identity(seed=seed, subject=subject, hand=hand, **traits, **random.rest(traits))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from manifests.words import HANDS, Hand
-from palm_models.hand.controls import Value, draw
+from palm_models.hand.controls import Prior, Value, draw
 from palm_models.hand.creases import Crease, draw_creases
 from palm_models.hand.marks import Mark, draw_marks
 from palm_models.hand.priors import IDENTITY
@@ -86,24 +87,45 @@ class Identity:
         return cls(**{**values, "creases": creases, "marks": marks})
 
 
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one hand: `z` (traits,), standard normal, correlated between a subject's hands.
+
+    common: what both hands of the subject share; own: what this hand has alone. Both go on after `z`.
+    """
+
+    z: NDArray[np.float64]
+    common: np.random.Generator
+    own: np.random.Generator
+
+    def rest(self, traits: Mapping[str, Value]) -> dict[str, Any]:
+        """What of an identity is no single value, grown from its traits."""
+        return {
+            "texture_seed": int(self.own.integers(2**31)),
+            "creases": draw_creases(traits, self.common, self.own),
+            "marks": draw_marks(traits, self.own),
+        }
+
+
+def draws(key: Draw, priors: Mapping[str, Prior], seed: int, subject: int, hand: Hand) -> Draws:
+    """The random numbers at counter (seed, subject, hand), whose traits follow `priors`.
+
+    Raises ValueError when there is no such hand.
+    """
+    if hand not in HANDS or subject < 0:
+        raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and left or right")
+    common = generator(seed, key, subject)
+    own = generator(seed, key, subject, HANDS.index(hand))
+    rho = np.array([prior.shared for prior in priors.values()])
+    z = rho * common.standard_normal(len(rho)) + np.sqrt(1 - rho**2) * own.standard_normal(len(rho))
+    return Draws(z, common, own)
+
+
 def make_identity(seed: int, subject: int, hand: Hand, controls: Mapping[str, Any] | None = None) -> Identity:
     """The identity at counter (seed, subject, hand); what both hands share comes from (seed, subject) alone.
 
     Raises ValueError for a control that does not exist or a value it cannot have.
     """
-    if hand not in HANDS or subject < 0:
-        raise ValueError(f"no such hand: subject {subject}, hand {hand!r}; use 0, 1, … and left or right")
-    common = generator(seed, Draw.IDENTITY, subject)
-    own = generator(seed, Draw.IDENTITY, subject, HANDS.index(hand))
-    rho = np.array([prior.shared for prior in IDENTITY.values()])
-    z = rho * common.standard_normal(len(rho)) + np.sqrt(1 - rho**2) * own.standard_normal(len(rho))
-    traits = draw(IDENTITY, z, controls or {})
-    return Identity(
-        seed=seed,
-        subject=subject,
-        hand=hand,
-        texture_seed=int(own.integers(2**31)),
-        creases=draw_creases(traits, common, own),
-        marks=draw_marks(traits, own),
-        **traits,  # type: ignore[arg-type]
-    )
+    random = draws(Draw.IDENTITY, IDENTITY, seed, subject, hand)
+    traits: dict[str, Any] = draw(IDENTITY, random.z, controls or {})
+    return Identity(seed=seed, subject=subject, hand=hand, **traits, **random.rest(traits))

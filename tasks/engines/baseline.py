@@ -13,6 +13,7 @@ from tasks.engines.engine import Engine, Progress, Training
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
+    from tasks.train.resumable import Resumable
 
 
 class Baseline(Engine):
@@ -24,8 +25,17 @@ class Baseline(Engine):
     trainer: ClassVar[str]  # the module that trains
 
     @abstractmethod
+    def trained_by(self) -> type[Resumable[Any]]:
+        """What does a step of its training."""
+
     def train(self, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
         """Train on the recipe's one view into `out`, or go on there; facts for the report."""
+        from tasks.train.resumable import train_baseline
+
+        return train_baseline(
+            self.trained_by(), aligned, out, options=self.own(recipe), seed=recipe.seed,
+            view=recipe.dataset.views[0], hands=recipe.dataset.hands, progress=progress,
+        )  # fmt: skip
 
     def training(self, recipe: Recipe) -> Training:
         """On the photographs of the view and the hands that are drawn."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from manifests.recipe.baselines import Ddpm
 from tasks.engines.baseline import Baseline
-from tasks.engines.engine import Cost, Progress
+from tasks.engines.engine import Cost
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
     from palm_models.engines.base import Drawer
+    from tasks.train.ddpm_tps import DdpmTraining
 
 
 class DdpmTps(Baseline):
@@ -29,14 +30,11 @@ class DdpmTps(Baseline):
         "capture_renoise": "share of the noise levels that the capture was drawn anew from",
     }
 
-    def train(self, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
-        """Train the diffusion."""
-        from tasks.train.ddpm_tps import train_ddpm
+    def trained_by(self) -> type[DdpmTraining]:
+        """Of the diffusion."""
+        from tasks.train.ddpm_tps import DdpmTraining
 
-        view, hands = recipe.dataset.views[0], recipe.dataset.hands
-        return train_ddpm(
-            aligned, out, options=recipe.ddpm, seed=recipe.seed, view=view, hands=hands, progress=progress
-        )
+        return DdpmTraining
 
     def cost(self, recipe: Recipe, photographs: int) -> Cost:
         """At 128 px and dim 64: 0.72 s a step of the sampler, 2.3 s a picture of a training step."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from manifests.recipe.baselines import Wgan
 from tasks.engines.baseline import Baseline
-from tasks.engines.engine import Cost, Progress
+from tasks.engines.engine import Cost
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
     from palm_models.engines.base import Drawer
+    from tasks.train.wgan_gp import WganTraining
 
 
 class WganGp(Baseline):
@@ -27,14 +28,11 @@ class WganGp(Baseline):
         "capture_angle": "degrees between the latents of capture and individual",
     }
 
-    def train(self, recipe: Recipe, aligned: Path, out: Path, progress: Progress) -> Mapping[str, Any]:
-        """Train generator and critic."""
-        from tasks.train.wgan_gp import train_wgan
+    def trained_by(self) -> type[WganTraining]:
+        """Of generator and critic."""
+        from tasks.train.wgan_gp import WganTraining
 
-        view, hands = recipe.dataset.views[0], recipe.dataset.hands
-        return train_wgan(
-            aligned, out, options=recipe.wgan, seed=recipe.seed, view=view, hands=hands, progress=progress
-        )
+        return WganTraining
 
     def cost(self, recipe: Recipe, photographs: int) -> Cost:
         """At 256 px and width 64: 0.1 s a picture, 0.13 s a picture that one network learns from."""

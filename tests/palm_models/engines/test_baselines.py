@@ -15,7 +15,7 @@ from manifests.recipe import load
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
 from palm_models.engines.baselines.common import typical_landmarks
-from palm_models.engines.baselines.ddpm import build, renoise, sample
+from palm_models.engines.baselines.ddpm import DdpmSpec, build, renoise, sample
 from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, lattice, to_picture
 from palm_models.engines.baselines.tps import bend, spline
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
@@ -25,9 +25,10 @@ from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.engines.diffusion.weights import load_checkpoint
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks.train import ddpm_tps as ddpm_training
-from tasks.train import wgan_gp as wgan_training
 from tasks.train.batches import read_palms
+from tasks.train.ddpm_tps import DdpmTraining
+from tasks.train.resumable import train_baseline
+from tasks.train.wgan_gp import WganTraining
 from tests.helpers.aligned_palms import aligned_palms
 
 PUBLISHED = tomllib.loads((Path(__file__).parents[3] / "bench" / "published.toml").read_text())
@@ -56,14 +57,14 @@ def aligned(tmp_path_factory):
 @pytest.fixture(scope="module")
 def wgan(aligned, tmp_path_factory):
     out = tmp_path_factory.mktemp("wgan")
-    wgan_training.train_wgan(aligned, out, options=TINY_WGAN, **BOTH)
+    train_baseline(WganTraining, aligned, out, options=TINY_WGAN, **BOTH)
     return out
 
 
 @pytest.fixture(scope="module")
 def ddpm(aligned, tmp_path_factory):
     out = tmp_path_factory.mktemp("ddpm")
-    ddpm_training.train_ddpm(aligned, out, options=TINY_DDPM, **BOTH)
+    train_baseline(DdpmTraining, aligned, out, options=TINY_DDPM, **BOTH)
     return out
 
 
@@ -79,9 +80,7 @@ def test_published_settings_are_the_defaults_line_by_line():
 
 def test_published_settings_are_what_is_built(aligned):
     table = PUBLISHED["wgan-gp"]
-    training = wgan_training.WganTraining(
-        Wgan(), read_palms(aligned, "palm", ["left"], 256, 16, 0), torch.device("cpu")
-    )
+    training = WganTraining(Wgan(), read_palms(aligned, "palm", ["left"], 256, 16, 0), torch.device("cpu"))
     first = training.generator.layers[0]
     assert isinstance(first, nn.ConvTranspose2d) and first.in_channels == table["latent"]
     assert first.out_channels == table["network"]["first_channels"] * Wgan().width
@@ -95,7 +94,7 @@ def test_published_settings_are_what_is_built(aligned):
             table["beta1"],
             table["beta2"],
         )
-    diffusion = build(ddpm_training.DdpmSpec(), Ddpm().sampling_steps)
+    diffusion = build(DdpmSpec(), Ddpm().sampling_steps)
     own = PUBLISHED["ddpm-tps"]
     assert (diffusion.channels, diffusion.objective) == (
         own["diffusion"]["channels"],
@@ -122,22 +121,22 @@ def test_critic_looks_at_each_picture_alone_and_the_penalty_asks_for_slope_one()
 def test_resumed_training_equals_an_unbroken_one(engine, aligned, tmp_path, request):
     whole = request.getfixturevalue(engine)
     if engine == "wgan":
-        go, short, full = wgan_training.train_wgan, TINY_WGAN.model_copy(update={"epochs": 1}), TINY_WGAN
+        kind, short, full = WganTraining, TINY_WGAN.model_copy(update={"epochs": 1}), TINY_WGAN
     else:
-        go, short, full = ddpm_training.train_ddpm, TINY_DDPM.model_copy(update={"steps": 2}), TINY_DDPM
-    first = go(aligned, tmp_path, options=short, **BOTH)
-    second = go(aligned, tmp_path, options=full, **BOTH)
+        kind, short, full = DdpmTraining, TINY_DDPM.model_copy(update={"steps": 2}), TINY_DDPM
+    first = train_baseline(kind, aligned, tmp_path, options=short, **BOTH)
+    second = train_baseline(kind, aligned, tmp_path, options=full, **BOTH)
     assert first["steps"] < second["steps"]
     for name in ("state.safetensors", "model.safetensors"):
         a, b = load_file(whole / name), load_file(tmp_path / name)
         assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a), name
     state = tmp_path / "state.safetensors"
     state.write_bytes(state.read_bytes()[:-100])  # torn: the training goes on from the state before it
-    assert go(aligned, tmp_path, options=full, **BOTH)["steps"] == second["steps"]
+    assert train_baseline(kind, aligned, tmp_path, options=full, **BOTH)["steps"] == second["steps"]
     again, wanted = load_file(state), load_file(whole / "state.safetensors")
     assert all(torch.equal(again[key], wanted[key]) for key in wanted)
     with pytest.raises(CheckpointError, match="batch"):
-        go(aligned, tmp_path, options=full.model_copy(update={"batch": 2}), **BOTH)
+        train_baseline(kind, aligned, tmp_path, options=full.model_copy(update={"batch": 2}), **BOTH)
 
 
 def test_training_moves_the_networks_and_leaves_grids_and_logs(wgan, ddpm, aligned, tmp_path):
@@ -148,7 +147,7 @@ def test_training_moves_the_networks_and_leaves_grids_and_logs(wgan, ddpm, align
     assert [line["epoch"] for line in lines] == [1, 2]
     assert cv2.imread(str(wgan / "sample-00002.png")).shape == (80, 80, 3)
     grids = TINY_DDPM.model_copy(update={"steps": 1, "sample_every": 1, "samples": 2})
-    ddpm_training.train_ddpm(aligned, tmp_path, options=grids, **BOTH)
+    train_baseline(DdpmTraining, aligned, tmp_path, options=grids, **BOTH)
     assert cv2.imread(str(tmp_path / "sample-000001.png")).shape == (16, 80, 3)
 
 
@@ -156,7 +155,7 @@ def test_wgan_learns_the_colour_of_palms(aligned, tmp_path):
     fast = {"generator_rate": 2e-3, "critic_rate": 2e-3, "width": 4, "ema": 0.9}
     quick = TINY_WGAN.model_copy(update={**fast, "epochs": 60, "save_epochs": 60})
     real = read_palms(aligned, "palm", ["left", "right"], 16, 8, 0).at(0).mean((0, 2, 3))
-    wgan_training.train_wgan(aligned, tmp_path, options=quick, **BOTH)
+    train_baseline(WganTraining, aligned, tmp_path, options=quick, **BOTH)
     engine = WganEngine.load(tmp_path)
     drawn = (
         np.stack([d.image for d in engine.draw(IDENTITY, CAPTURES, "palm", 16)]).mean((0, 1, 2)) / 127.5 - 1
@@ -168,10 +167,10 @@ def test_ddpm_learns_to_tell_noise(aligned, tmp_path):
     quick = TINY_DDPM.model_copy(
         update={"timesteps": 50, "steps": 40, "learning_rate": 3e-3, "save_every": 60}
     )
-    began = ddpm_training.train_ddpm(
-        aligned, tmp_path / "a", options=quick.model_copy(update={"steps": 1}), **BOTH
+    began = train_baseline(
+        DdpmTraining, aligned, tmp_path / "a", options=quick.model_copy(update={"steps": 1}), **BOTH
     )
-    ended = ddpm_training.train_ddpm(aligned, tmp_path / "b", options=quick, **BOTH)
+    ended = train_baseline(DdpmTraining, aligned, tmp_path / "b", options=quick, **BOTH)
     assert ended["loss"] < 0.7 * began["loss"]
 
 
@@ -261,14 +260,14 @@ def test_variations_do_what_they_say(ddpm):
 
 def test_partial_renoising_stays_near_its_picture():
     torch.manual_seed(0)
-    diffusion = build(ddpm_training.DdpmSpec(16, 8, (1, 2), 40))
+    diffusion = build(DdpmSpec(16, 8, (1, 2), 40))
     picture = sample(diffusion, 1)
     assert torch.equal(renoise(diffusion, picture, 0.0, 3), picture)
     far = [
         (renoise(diffusion, picture, share, 3) - picture).square().mean().item() for share in (0.1, 0.5, 1.0)
     ]
     assert 0 < far[0] < far[1] < far[2]
-    quick = build(ddpm_training.DdpmSpec(16, 8, (1, 2), 40), 8)
+    quick = build(DdpmSpec(16, 8, (1, 2), 40), 8)
     quick.load_state_dict(diffusion.state_dict())
     assert torch.isfinite(renoise(quick, picture, 0.5, 3)).all()
     assert to_picture(picture).shape == (16, 16, 3)

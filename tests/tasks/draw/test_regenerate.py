@@ -12,8 +12,9 @@ from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks.draw import regenerate as again
 from tasks.draw.regenerate import RegenerateError, draw, recorded, regenerate, some
-from tasks.train.ddpm_tps import train_ddpm
-from tasks.train.wgan_gp import train_wgan
+from tasks.train.ddpm_tps import DdpmTraining
+from tasks.train.resumable import train_baseline
+from tasks.train.wgan_gp import WganTraining
 from tasks.versions.software import changes
 from tests.helpers.aligned_palms import aligned_palms
 from tests.helpers.small import build
@@ -62,11 +63,11 @@ def test_rows_of_the_baselines_too(name, tmp_path):
     told = {"view": "palm", "hands": ("left", "right"), "seed": 3}
     if name == "wgan-gp":
         tiny = {"size": 16, "latent": 6, "width": 2, "batch": 4, "epochs": 1, "save_epochs": 1, "angle": 9.0}
-        train_wgan(aligned, weights, options=Wgan(**tiny), **told)
+        train_baseline(WganTraining, aligned, weights, options=Wgan(**tiny), **told)
     else:
         tiny = {"size": 16, "dim": 8, "mults": [1, 2], "timesteps": 4, "sampling_steps": 4, "batch": 4}
         tiny |= {"steps": 1, "save_every": 1, "sample_every": 0}
-        train_ddpm(aligned, weights, options=Ddpm(**tiny), **told)
+        train_baseline(DdpmTraining, aligned, weights, options=Ddpm(**tiny), **told)
     own = {"wgan" if name == "wgan-gp" else "ddpm": tiny}
     size = {"identities": 4, "captures": 3, "shard_identities": 4, "size": 24}
     trained = {"checkpoint": str(weights)}
