@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bench.gates.gates import templates
 from bench.palms.utility import eer, scores, tar
 from manifests.recipe import parse as parse_recipe
-from palm_models.measure.encoder import Encoder, EncoderConfig, Training
+from palm_models.measure.encoder import Encoder, EncoderConfig
+from palm_models.measure.palmnet import Training
 from tasks.judge.encoder import palms, train_encoder
 from tasks.judge.gates.twins import TWINS
 from tasks.judge.thresholds import thresholds

@@ -24,7 +24,8 @@ from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from palm_models.measure import realism
 from palm_models.measure.diversity import vendi
-from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.measure.encoder import Encoder, EncoderConfig, to_grey
+from palm_models.measure.palmnet import Augmentation, Training, train
 from palm_models.measure.scores import compare, d_prime
 from palm_models.shipped import SHIPPED
 from tasks.train.ddpm_tps import DdpmTraining

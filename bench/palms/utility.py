@@ -23,7 +23,8 @@ from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import frame_matrix
 from palm_models.hand.identity import make_identity
-from palm_models.measure.encoder import Augmentation, Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.measure.encoder import Encoder, EncoderConfig, to_grey
+from palm_models.measure.palmnet import Augmentation, Training, train
 
 Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
 SIZE, MARGIN, RAW = 128, 1.5, 320  # px; what is cut around view `palm` for the test sets, and its px

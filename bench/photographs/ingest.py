@@ -10,14 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import imagehash
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
+from palm_models.photo.phash import phash
 from tasks.photographs.duplicates import NEAR
-from tasks.photographs.examine import HASH_SIDE
 from tasks.photographs.ingest import IngestReport, ingest_source
 from tasks.photographs.sources.source import SourceSpec
 
@@ -26,7 +25,7 @@ COPIES = ((0.35, 40), (0.6, 75), (1.0, 30), (1.3, 90))  # scale, JPEG quality
 
 def words(image: Image.Image) -> NDArray[np.uint64]:
     """Perceptual hash of a picture as four uint64."""
-    return np.frombuffer(bytes.fromhex(str(imagehash.phash(image, hash_size=HASH_SIDE))), np.uint64)
+    return np.frombuffer(phash(np.asarray(image)), np.uint64)
 
 
 def copied(image: Image.Image, scale: float, quality: int) -> Image.Image:

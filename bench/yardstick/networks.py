@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from palm_models.measure.encoder import EncoderConfig, PalmNet
+from palm_models.measure.encoder import EncoderConfig
+from palm_models.measure.palmnet import PalmNet
 from tasks.evaluate.recognisers.kind import Settings
 from tasks.evaluate.recognisers.networks import competition
 

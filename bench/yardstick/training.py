@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.yardstick.rates import measures, table
 from bench.yardstick.sets import Taught
-from palm_models.measure.encoder import Augmentation, augment
+from palm_models.measure.palmnet import Augmentation, augment
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 Watch = Callable[[int, "Recogniser"], None]

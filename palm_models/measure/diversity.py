@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import pairwise_distances  # type: ignore[import-untyped]
-from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
 
 NEIGHBOURS = 5  # k of coverage and density, as Naeem et al. chose
 
@@ -31,6 +29,14 @@ def coverage(real: Vectors, made: Vectors, k: int = NEIGHBOURS) -> dict[str, flo
     """
     if len(real) <= k:
         raise ValueError(f"coverage needs more than {k} real palms, there are {len(real)}")
-    radius = NearestNeighbors(n_neighbors=k + 1).fit(real).kneighbors(real)[0][:, -1]  # itself is the first
-    inside = pairwise_distances(real, made) < radius[:, None]
+    radius = np.partition(_distances(real, real), k, axis=1)[:, k]  # itself is the first
+    inside = _distances(real, made) < radius[:, None]
     return {"coverage": float(inside.any(1).mean()), "density": float(inside.sum(0).mean() / k)}
+
+
+def _distances(a: Vectors, b: Vectors) -> NDArray[np.float64]:
+    """Euclidean, (n, d) and (m, d) -> (n, m)."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    apart: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
+    return apart

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import det_curve  # type: ignore[import-untyped]
 
 FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # false match rates that are asked for
 RULE_OF = 30  # errors that must be expected: within ±30 % with 90 % confidence (ISO/IEC 19795-1, B.1)
@@ -67,11 +66,19 @@ def d_prime(scores: Scores) -> float:
 
 
 def curve(scores: Scores) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """FMR, FNMR and threshold of every operating point, by rising threshold."""
-    truth = np.repeat([1, 0], [len(scores.genuine), len(scores.impostor)])
-    fmr, fnmr, threshold = det_curve(truth, np.concatenate([scores.genuine, scores.impostor]))
-    order = np.argsort(threshold)
-    return fmr[order], fnmr[order], threshold[order]
+    """FMR, FNMR and threshold of every operating point, by rising threshold; the last accepts nobody.
+
+    From the strictest threshold that refuses no genuine pair to the most lenient that accepts no impostor.
+    """
+    threshold = np.append(np.unique(np.concatenate([scores.genuine, scores.impostor])), np.inf)
+    refused = np.searchsorted(np.sort(scores.genuine), threshold)
+    accepted = len(scores.impostor) - np.searchsorted(np.sort(scores.impostor), threshold)
+    first, last = np.flatnonzero(refused == 0)[-1], np.flatnonzero(accepted == 0)[0]
+    kept = slice(first, last + 1)
+    return (
+        accepted[kept] / len(scores.impostor), refused[kept] / len(scores.genuine),
+        threshold[kept].astype(np.float64),
+    )  # fmt: skip
 
 
 def eer(fmr: NDArray[np.float64], fnmr: NDArray[np.float64]) -> float:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from manifests.recipe import parse
 from manifests.words import HANDS
-from palm_models.measure.encoder import Encoder, EncoderConfig, Training, to_grey, train
+from palm_models.measure.encoder import Encoder, EncoderConfig, to_grey
+from palm_models.measure.palmnet import Training, train
 from tasks.engines.registry import ENGINES
 
 SHARES = {"atlas": 0.85, "renderer": 0.15}  # of the identities, by the engine that draws them

@@ -5,11 +5,11 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import imagehash
 import numpy as np
 from PIL import Image
 
 from manifests.files.layout import atomic_write
+from palm_models.photo.phash import phash
 from palm_models.photo.picture import Picture, PictureError, decode
 from tasks.photographs.jpeg import without_metadata
 from tasks.photographs.sources.found import Found
@@ -17,7 +17,6 @@ from tasks.photographs.sources.found import Found
 MAX_FILE_BYTES = 512 * 2**20  # no photograph is larger
 MAX_SIDE = 8192  # pixels; a photo larger than this is copied at this size
 JPEG_QUALITY = 95  # of JPEGs that must be turned or recoloured, with full colour resolution
-HASH_SIDE = 16  # side of the perceptual hash: 256 bits tell palms on one background apart, 64 do not
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _photo(name: str, digest: str, data: bytes, picture: Picture, blobs: Path) -
         format=picture.format,
         orientation=picture.orientation,
         pixels=hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest(),
-        phash=str(imagehash.phash(Image.fromarray(rgb), hash_size=HASH_SIDE)),
+        phash=phash(rgb).hex(),
         detail=picture.depth,
     )
 

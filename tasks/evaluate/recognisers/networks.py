@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
-from palm_models.measure.encoder import EncoderConfig, PalmNet
+from palm_models.measure.encoder import EncoderConfig
+from palm_models.measure.palmnet import PalmNet
 from tasks.evaluate.recognisers.kind import Settings
 
 DIRECTIONS, STEP = 9, 4  # of the competing filters; px between the points where they compete

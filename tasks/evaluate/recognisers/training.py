@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from manifests.files.layout import atomic_write, fsync_file
-from palm_models.measure.encoder import Augmentation, augment
+from palm_models.measure.palmnet import Augmentation, augment
 from palm_models.measure.scores import compare, curve, eer
 from tasks.evaluate.recognisers.kind import Learned, RecogniserError, Say, Settings, Vectors
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from palm_models.photo.phash import phash
 from tasks.judge.candidate import Case, Fault, Verdict
 from tasks.judge.gate import Gate, Sitting
 
@@ -30,7 +31,7 @@ class DuplicatesGate(Gate):
 
     def score(self, picture: Picture) -> Mapping[str, Any]:
         """The perceptual hash."""
-        return {"phash": fingerprint(picture.image)}
+        return {"phash": phash(picture.image)}
 
     def threshold(self, recipe: Recipe, calibrated: Mapping[str, Any]) -> int:
         """Bits of 256."""
@@ -71,16 +72,6 @@ class _Files(Sitting):
         """The files of what passed."""
         pairs = zip(verdict.candidate.rows, verdict.faults, strict=True)
         self.seen.update({row["sha256"]: row["sample_id"] for row, fault in pairs if fault is None})
-
-
-def fingerprint(picture: NDArray[np.uint8]) -> bytes:
-    """Perceptual hash, 32 bytes: that by which ingest finds equal photographs."""
-    import imagehash
-    from PIL import Image
-
-    from tasks.photographs.examine import HASH_SIDE
-
-    return bytes.fromhex(str(imagehash.phash(Image.fromarray(picture), hash_size=HASH_SIDE)))
 
 
 DUPLICATES = DuplicatesGate()

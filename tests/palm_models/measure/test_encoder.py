@@ -11,16 +11,13 @@ from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import (
     CONFIG,
     WEIGHTS,
-    Augmentation,
     Encoder,
     EncoderConfig,
     EncoderError,
-    Training,
-    augment,
     to_grey,
-    train,
     weights_digest,
 )
+from palm_models.measure.palmnet import Augmentation, PalmNet, Training, augment, train
 
 TINY = EncoderConfig(size=32, width=8, dim=16)
 
@@ -56,7 +53,23 @@ def test_vectors_have_unit_length_and_do_not_depend_on_the_batch(trained: Encode
     pictures, _ = stripes(6, 2, 2)
     vectors = trained.embed(pictures)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(vectors, trained.embed(pictures, batch=5), atol=1e-5)
+    np.testing.assert_array_equal(vectors, np.concatenate([trained.embed(p[None]) for p in pictures]))
+
+
+@pytest.mark.parametrize("config", [TINY, EncoderConfig(), EncoderConfig(size=64, width=12, dim=20)])
+def test_vectors_are_those_of_the_network_that_was_trained(config: EncoderConfig) -> None:
+    rng = torch.Generator().manual_seed(3)
+    net = PalmNet(config)
+    for module in net.modules():  # as after a training: no part is at rest
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d):
+            for values in (module.weight, module.bias, module.running_mean, module.running_var):
+                values.data = torch.rand(values.shape, generator=rng) + 0.5
+    pictures = np.random.default_rng(0).integers(0, 256, (3, config.size, config.size)).astype(np.uint8)
+    pictures[2] = 77  # flat
+    with torch.inference_mode():
+        wanted = torch.nn.functional.normalize(net.eval()(torch.from_numpy(pictures)[:, None].float() / 255))
+    encoder = Encoder({k: v.numpy() for k, v in net.state_dict().items()}, config)
+    np.testing.assert_allclose(encoder.embed(pictures), wanted.numpy(), atol=2e-6)
 
 
 def test_colour_and_size_are_taken_care_of(trained: Encoder) -> None:
@@ -69,8 +82,8 @@ def test_colour_and_size_are_taken_care_of(trained: Encoder) -> None:
 def test_the_same_plan_gives_the_same_weights() -> None:
     plan = Training(steps=4, batch=8, seed=5)
     first, second = (train(*stripes(3, 4, 0), plan, TINY) for _ in range(2))
-    for a, b in zip(first.net.state_dict().values(), second.net.state_dict().values(), strict=True):
-        assert bool((a == b).all())
+    for a, b in zip(first.weights.values(), second.weights.values(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_saved_weights_give_the_same_vectors_and_are_checked(trained: Encoder, tmp_path) -> None:

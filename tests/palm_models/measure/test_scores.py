@@ -1,9 +1,11 @@
 """Error rates are those of known distributions, and rates that the pairs cannot support are refused."""
 
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
 import pytest
+from sklearn.metrics import det_curve
 
 from palm_models.measure.scores import Scores, compare, curve, d_prime, error_rates, fnmr_at, supported
 
@@ -31,6 +33,16 @@ def test_rates_are_those_of_two_normal_distributions():
         assert found["low"] <= found["value"] <= found["high"]
     det = np.array(rates["det"])
     assert (np.diff(det[:, 0]) > 0).all() and (np.diff(det[:, 1]) <= 0).all()
+
+
+@pytest.mark.parametrize("digits", [1, 7])  # with one digit most scores are tied
+def test_the_curve_is_the_one_of_scikit_learn(digits):
+    scores = drawn((0.6, 0.1), (0.2, 0.1))
+    scores = replace(scores, genuine=scores.genuine.round(digits), impostor=scores.impostor.round(digits))
+    truth = np.repeat([1, 0], [len(scores.genuine), len(scores.impostor)])
+    wanted = det_curve(truth, np.concatenate([scores.genuine, scores.impostor]), drop_intermediate=False)
+    for found, known in zip(curve(scores), wanted, strict=True):
+        np.testing.assert_array_equal(found, known)
 
 
 def test_the_rule_of_30_refuses_what_the_pairs_cannot_show():
