@@ -3,6 +3,7 @@
 import sys
 import time
 
+from manifests.words import View
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
@@ -11,7 +12,8 @@ from palm_models.hand.identity import make_identity
 def main(identities: int = 12, captures: int = 10) -> None:
     """Draws and times three kinds of view."""
     engine = RendererEngine()
-    for view, size in (("palm", 128), ("palm", 256), ("hand", 256)):
+    kinds: list[tuple[View, int]] = [("palm", 128), ("palm", 256), ("hand", 256)]
+    for view, size in kinds:
         wall, cpu = time.perf_counter(), time.process_time()
         for subject in range(identities):
             identity = make_identity(0, subject, "right")

@@ -32,10 +32,11 @@ from tasks.train.ddpm_tps import DdpmTraining
 from tasks.train.resumable import train_baseline
 from tasks.train.wgan_gp import WganTraining
 
-Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
+Pictures = NDArray[np.uint8]
+Labels = NDArray[np.int64]
 ROWS = ("wgan-gp", "ddpm-tps", "diffusion", "renderer", "bezier", "polynomial")
 SIZE = 128  # px of every picture that is measured
-VIEW = {"view": "palm", "hands": HANDS, "seed": 0}
+VIEW: dict[str, Any] = {"view": "palm", "hands": HANDS, "seed": 0}
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,13 @@ def real_map(aligned: Path) -> Map:
                 if row["view"] != "palm":
                     continue
                 data = row["image"]["bytes"] if isinstance(row["image"], dict) else row["image"]
-                picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+                picture = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
                 small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
                 total, count = (
                     total + _as_right(crease_map(np.asarray(small, np.uint8)), row["hand"]),
                     count + 1,
                 )
-    return total / count
+    return (total / count).astype(np.float32)
 
 
 def drawn_map(subjects: int, seed: int) -> Map:
@@ -45,7 +45,7 @@ def drawn_map(subjects: int, seed: int) -> Map:
             captures = [make_capture(seed, subject, hand, c) for c in range(2)]
             for drawing in engine.draw(make_identity(seed, subject, hand), captures, "palm", SIZE):
                 total += _as_right(crease_map(drawing.image), hand)
-    return total / (4 * subjects)
+    return (total / (4 * subjects)).astype(np.float32)
 
 
 def _as_right(crease: Map, hand: str) -> Map:

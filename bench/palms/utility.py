@@ -19,6 +19,7 @@ from bench.palms import creases
 from bench.photographs import realsets
 from manifests.contract.images import decode
 from manifests.read.open import open_dataset
+from manifests.words import Hand
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import frame_matrix
@@ -26,7 +27,8 @@ from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import Encoder, EncoderConfig, to_grey
 from palm_models.measure.palmnet import Augmentation, Training, train
 
-Pictures, Labels = NDArray[np.uint8], NDArray[np.int64]
+Pictures = NDArray[np.uint8]
+Labels = NDArray[np.int64]
 SIZE, MARGIN, RAW = 128, 1.5, 320  # px; what is cut around view `palm` for the test sets, and its px
 
 
@@ -59,7 +61,7 @@ def rendered(
     """Palms of the renderer engine: both hands of identities/2 subjects, captures under `controls`."""
     engine, pictures = RendererEngine(), []
     for k in range(identities):
-        hand = "right" if k % 2 else "left"
+        hand: Hand = "right" if k % 2 else "left"
         shots = [make_capture(seed, k // 2, hand, c, controls) for c in range(captures)]
         drawings = engine.draw(make_identity(seed, k // 2, hand), shots, "palm", SIZE)
         pictures += [d.image for d in drawings]

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from manifests.words import HANDS
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import palm_width, transform
@@ -57,7 +59,7 @@ def repeat(paths, variants):
     """Landmarks of moved photos, brought back, against those of the photo itself."""
     cv2.setNumThreads(1)
     finders = {f"passes {n}": HandFinder(hand_model(), passes=n) for n in (1, 2, 3)}
-    found = {name: [] for name in ("bare landmarker", *finders)}
+    found: dict[str, list[Any]] = {name: [] for name in ("bare landmarker", *finders)}
     rng = np.random.default_rng(0)
     for path in paths:
         rgb = decode(path, 1024).rgb
@@ -82,7 +84,7 @@ def drawn(count, size):
     """Landmarks found on whole hands that the renderer draws, against the true ones."""
     finder, engine, apart, named = HandFinder(hand_model()), RendererEngine(), [], 0
     for subject in range(count):
-        hand = ("left", "right")[subject % 2]
+        hand = HANDS[subject % 2]
         identity, capture = make_identity(21, subject, hand), make_capture(21, subject, hand, 0)
         (drawing,) = engine.draw(identity, [capture], "hand", size)
         for found in finder.find(drawing.image)[:1]:
@@ -133,7 +135,7 @@ def move(rgb, rng):
     return moved, matrix
 
 
-_bare = []
+_bare: list[Any] = []
 
 
 def bare_landmarker():
@@ -211,7 +213,7 @@ def speed(paths, size, side):
         }
         print(f"{count} photographs on {cores} cores, one process each; views palm and hand at {size} px")
         with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
-            runs = {title: [] for title in steps}
+            runs: dict[str, list[Any]] = {title: [] for title in steps}
             for title in [*steps, *steps]:
                 jobs = [pool.submit(loop, steps[title], paths) for _ in range(cores)]
                 runs[title] += [job.result() for job in jobs]

@@ -12,7 +12,7 @@ Picture = NDArray[np.uint8]
 
 def altered(picture: Picture, rng: np.random.Generator) -> Picture:
     """A square picture turned by a multiple of 90 and up to 10 degrees, cut, recoloured, recompressed."""
-    turned = np.ascontiguousarray(np.rot90(picture, rng.integers(4)))
+    turned = np.ascontiguousarray(np.rot90(picture, int(rng.integers(4))))
     return recompressed(
         recoloured(cropped(tilted(turned, rng.uniform(-10, 10)), rng.uniform(0.85, 1), rng), rng), rng
     )

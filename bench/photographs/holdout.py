@@ -38,7 +38,7 @@ def real_palms(
     for row in rows:
         if row["view"] == view:
             raw = row["image"]["bytes"] if isinstance(row["image"], dict) else row["image"]
-            picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
+            picture = np.asarray(cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB))
             small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
             sets[row["photo_id"] not in held].append(np.asarray(small, np.uint8))
     return np.stack(sets[0]), np.stack(sets[1])

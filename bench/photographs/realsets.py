@@ -46,7 +46,7 @@ def _plate() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
     def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         r2 = ((a[:, None] - b[None]) ** 2).sum(-1) / SIZE**2
-        return r2 * np.log(r2 + 1e-12)
+        return np.asarray(r2 * np.log(r2 + 1e-12))
 
     def tail(a: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.hstack([np.ones((len(a), 1)), a / SIZE])
@@ -91,7 +91,7 @@ def _light(grey: Grey, c: Condition, rng: np.random.Generator) -> Grey:
             0.03, 0.15
         )
         log -= rng.uniform(0.2, 0.7) / (1 + np.exp(-edge))
-    return np.clip(grey ** rng.uniform(0.7, 1.5) * np.exp(log), 0, 1.2).astype(np.float32)
+    return np.asarray(np.clip(grey ** rng.uniform(0.7, 1.5) * np.exp(log), 0, 1.2), np.float32)
 
 
 def _contrast(grey: Grey, rng: np.random.Generator) -> Grey:
@@ -100,13 +100,13 @@ def _contrast(grey: Grey, rng: np.random.Generator) -> Grey:
     if kind == 0:
         log = np.log(grey + 0.05)
         flat = log - cv2.GaussianBlur(log, (0, 0), rng.uniform(10, 25))
-        return np.clip(0.5 + rng.uniform(0.4, 0.9) * flat, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(0.5 + rng.uniform(0.4, 0.9) * flat, 0, 1), np.float32)
     if kind == 1:
         clahe = cv2.createCLAHE(rng.uniform(1.5, 4), (4, 4))
-        return np.asarray(clahe.apply((np.clip(grey, 0, 1) * 255).astype(np.uint8)), np.float32) / 255
-    return np.clip(grey + rng.uniform(0.4, 1.2) * (grey - cv2.GaussianBlur(grey, (0, 0), 3)), 0, 1).astype(
-        np.float32
-    )
+        equal = clahe.apply((np.clip(grey, 0, 1) * 255).astype(np.uint8))
+        return np.asarray(np.asarray(equal, np.float32) / 255, np.float32)
+    sharp = grey + rng.uniform(0.4, 1.2) * (grey - cv2.GaussianBlur(grey, (0, 0), 3))
+    return np.asarray(np.clip(sharp, 0, 1), np.float32)
 
 
 def capture(

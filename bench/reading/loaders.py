@@ -108,7 +108,7 @@ def lit(folder: Path, own: bool) -> Any:
 
     decode = pillow if own else our_decoder
 
-    class Decoded(litdata.StreamingDataset):
+    class Decoded(litdata.StreamingDataset):  # type: ignore[misc]
         def __getitem__(self, index: Any) -> Any:
             data, label = super().__getitem__(index)
             return decode(data), label

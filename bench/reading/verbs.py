@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def size(images: int) -> None:
         _timed("select a third", lambda: select(ours, "label % 3 = 0", home / "view"))
         _timed("diff with itself", lambda: diff(ours, ours))
         for kind in EXPORTERS.ours:
-            _timed(f"export {kind}", lambda kind=kind: export(ours, kind, home / kind, quiet), images)
+            _timed(f"export {kind}", partial(export, ours, kind, home / kind, quiet), images)
             shutil.rmtree(home / kind)
         _timed("merge two", lambda: merge([ours, theirs], home, "both", home / "work", quiet), 2 * images)
 

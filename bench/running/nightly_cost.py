@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from flows.server.deploy import is_up
 
@@ -37,7 +38,7 @@ def main() -> None:
         api = f"http://127.0.0.1:{port}/api"
         environment = {**os.environ, "PREFECT_HOME": folder, "PREFECT_API_URL": api, "PYTHONPATH": str(ROOT)}
         start = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         server = subprocess.Popen(start, env=environment, **quiet)
         try:
             while not is_up(api):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from manifests.recipe import Recipe, parse
 from tasks.draw.shards import generate
@@ -24,7 +25,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
     """A scheduler and that many worker processes of one thread; yields the scheduler's address."""
     folder.mkdir(parents=True)
     file = folder / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     dask = [sys.executable, "-m", "dask"]
     where = ["--scheduler-file", str(file)]
     one = ["--nthreads", "1", "--no-dashboard", "--local-directory", str(folder), *where]

@@ -67,7 +67,7 @@ class Recogniser:
         """Palms (n, s, s) -> unit vectors (n, d), in evaluation mode."""
         self.net.eval()
         with torch.inference_mode():
-            batches = torch.from_numpy(grey).split(batch)  # type: ignore[no-untyped-call]
+            batches = torch.from_numpy(grey).split(batch)
             parts = [self.vectors(_floats(part)) for part in batches]
         return np.asarray(torch.cat(parts).numpy())
 
@@ -159,7 +159,7 @@ class _Job:
         self.arcface.margin = self.plan.margin * full
         loss: Tensor = self.arcface(self.recogniser.vectors(x), self.index[take])
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.recogniser.net.parameters(), 5.0)
         self.optimizer.step()
         return loss.item()

@@ -1,6 +1,7 @@
 """Both baselines through the same flow: photographs, training, a published version, the other verbs."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +11,7 @@ from flows.build_dataset import build_dataset
 from flows.cli.main import main
 from manifests.tools.verify import verify
 
-SECTIONS = {
+SECTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "wgan-gp": {"wgan": {"size": 16, "latent": 8, "width": 2, "batch": 4, "epochs": 2, "save_epochs": 1}},
     "ddpm-tps": {
         "ddpm": {

@@ -96,7 +96,7 @@ def test_a_source_joins_with_its_options(joined, tmp_path):
     recipe = parse(
         {"name": "p", "source": {"kind": "flat-scanner", "licence": "CC0"}}, ["flat_scanner.tray=b"]
     )
-    assert recipe.flat_scanner.tray == "b"
+    assert recipe.flat_scanner.tray == "b"  # type: ignore[attr-defined]
     assert SOURCES.get("flat-scanner").listing(recipe) == ["b"]
     files = find(SOURCES.get("flat-scanner").spec(recipe), tmp_path).files
     assert [f.name for f in files] == ["b-0.png", "b-1.png", "b-2.png"]
@@ -115,9 +115,9 @@ def test_an_exporter_joins(joined, tmp_path):
 def test_a_section_is_in_a_recipe_when_it_is_written_or_its_part_is_used(joined):
     assert "sharp" not in parse({"name": "p"}).to_toml()
     used = parse({"name": "p", "gates": {"use": ["quality", "sharp"]}})
-    assert "[sharp]" in used.to_toml() and used.sharp.tray == "a"
+    assert "[sharp]" in used.to_toml() and used.sharp.tray == "a"  # type: ignore[attr-defined]
     written = parse({"name": "p"}, ["sharp.tray=c"])
-    assert written.sharp.tray == "c" and written.digest() != parse({"name": "p"}).digest()
+    assert written.sharp.tray == "c" and written.digest() != parse({"name": "p"}).digest()  # type: ignore[attr-defined]
     assert {"sharp.tray", "flat_scanner.tray"} <= {leaf.name for leaf in leaves(recipe_type())}
 
 

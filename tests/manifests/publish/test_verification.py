@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manifests.files.layout import file_sha256
 from manifests.publish.pairs import mated_pairs, non_mated_pairs
-from manifests.publish.publish import file_sha256
 from manifests.tools.verify import verify
 from tests.helpers.fake_shards import make_shards, publish_shards, row, write_shard
 

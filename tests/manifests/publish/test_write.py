@@ -118,7 +118,7 @@ def test_parquet_is_laid_out_for_readers(tmp_path: Path) -> None:
     version = publish_shards(shards, tmp_path / "out").path
     files = sorted((version / "data").glob("train-*.parquet"))
     assert len(files) > 2
-    assert {SHARD_NAME.match(f"data/{f.name}")[3] for f in files} == {f"{len(files):05d}"}  # type: ignore[index]
+    assert {SHARD_NAME.match(f"data/{f.name}")[3] for f in files} == {f"{len(files):05d}"}
     identities = [set(pq.read_table(f, columns=["identity_id"])["identity_id"].to_pylist()) for f in files]
     assert len(set.union(*identities)) == sum(map(len, identities))  # whole identities
     for file in files:

@@ -146,7 +146,7 @@ def test_a_view_reads_like_a_version(version, tmp_path):
 
 def test_wrong_choices_are_named(version):
     with pytest.raises(DatasetError, match="unknown choice splits; valid: split, view"):
-        PalmDataset(version, splits="train")
+        PalmDataset(version, splits="train")  # type: ignore[call-arg]
     with pytest.raises(DatasetError, match="has no column colour; it has sample_id"):
         PalmDataset(version, columns=["colour"])
     with pytest.raises(DatasetError, match=r"no image is left of \{'view': 'foot'\}"):

@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -149,7 +150,7 @@ def test_malformed_overrides_are_refused(override: str) -> None:
 def test_a_recipe_is_frozen() -> None:
     recipe = parse({"name": "p"})
     with pytest.raises(ValidationError):
-        recipe.dataset.identities = 3  # type: ignore[misc]
+        recipe.dataset.identities = 3
 
 
 def test_leaves_are_documented_and_settable() -> None:
@@ -170,7 +171,11 @@ numbers = st.integers(1, 10**6)
 def test_digest_does_not_depend_on_key_order_places_or_workers(
     seed: int, identities: int, captures: int, order: list[int]
 ) -> None:
-    items = [("name", "p"), ("seed", seed), ("dataset", {"identities": identities, "captures": captures})]
+    items: list[tuple[str, Any]] = [
+        ("name", "p"),
+        ("seed", seed),
+        ("dataset", {"identities": identities, "captures": captures}),
+    ]
     shuffled = dict(items[i] for i in order)
     shuffled["dataset"] = dict(reversed(shuffled["dataset"].items()))
     elsewhere = {"out": "/x", "work": "/y", "engine": {"workers": 7}, "align": {"workers": 3}}

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.contract.schema import JUDGED, SchemaError
-from manifests.files.layout import CHECKSUMS
-from manifests.publish.publish import file_sha256
+from manifests.files.layout import CHECKSUMS, file_sha256
 from manifests.read.dataset import PalmDataset
 from manifests.read.open import DatasetError, open_dataset
 from manifests.tools.verify import verify

@@ -147,7 +147,7 @@ def test_a_late_capture_costs_no_more_draws_than_the_first(monkeypatch):
     drawn = []
     monkeypatch.setattr(
         "palm_models.atlas.capture.generator",
-        lambda *at: drawn.append(at) or np.random.default_rng(0),
+        lambda *at: (drawn.append(at), np.random.default_rng(0))[1],  # type: ignore[func-returns-value]
     )
     counts = []
     for number in (0, 1_000_000):  # a reference of the gates is such a capture

@@ -117,13 +117,15 @@ def test_critic_looks_at_each_picture_alone_and_the_penalty_asks_for_slope_one()
     assert gradient_penalty(Slope(), real, fake, mix).item() == pytest.approx((3 - 1) ** 2)
 
 
-@pytest.mark.parametrize("engine", ["wgan", "ddpm"])
+SHORT = {  # what trains, a part of the training, and the whole
+    "wgan": (WganTraining, TINY_WGAN.model_copy(update={"epochs": 1}), TINY_WGAN),
+    "ddpm": (DdpmTraining, TINY_DDPM.model_copy(update={"steps": 2}), TINY_DDPM),
+}
+
+
+@pytest.mark.parametrize("engine", list(SHORT))
 def test_resumed_training_equals_an_unbroken_one(engine, aligned, tmp_path, request):
-    whole = request.getfixturevalue(engine)
-    if engine == "wgan":
-        kind, short, full = WganTraining, TINY_WGAN.model_copy(update={"epochs": 1}), TINY_WGAN
-    else:
-        kind, short, full = DdpmTraining, TINY_DDPM.model_copy(update={"steps": 2}), TINY_DDPM
+    whole, kind, short, full = request.getfixturevalue(engine), *SHORT[engine]
     first = train_baseline(kind, aligned, tmp_path, options=short, **BOTH)
     second = train_baseline(kind, aligned, tmp_path, options=full, **BOTH)
     assert first["steps"] < second["steps"]

@@ -82,4 +82,4 @@ def test_unknown_control_lists_the_valid_ones() -> None:
 
 def test_hand_must_be_left_or_right() -> None:
     with pytest.raises(ValueError, match="left"):
-        make_identity(0, 0, "both")  # type: ignore[arg-type]
+        make_identity(0, 0, "both")

@@ -37,7 +37,7 @@ def test_pictures_manifest_and_gif_are_there_and_marked(made):
     assert [p.name for p in pictures] == [f"variation_{k:02d}.png" for k in range(7)]
     assert all(is_marked(p.read_bytes()) for p in (*pictures, made / "contact_sheet.png"))
     with Image.open(made / "variations.gif") as gif:
-        assert gif.n_frames == 7 and b"trainedAlgorithmicMedia" in gif.info["comment"]
+        assert gif.n_frames == 7 and b"trainedAlgorithmicMedia" in gif.info["comment"]  # type: ignore[attr-defined]
     rows = pq.read_table(made / "manifest.parquet").to_pylist()
     assert [r["file_name"] for r in rows] == [p.name for p in pictures]
     assert {c.name for c in COLUMNS} <= set(rows[0]) and rows[0]["identity_skin_tone"] == 35

@@ -120,7 +120,7 @@ def test_a_copy_that_was_cut_off_is_made_again(learn, monkeypatch):
             raise KeyboardInterrupt
         copy(source, target)
 
-    monkeypatch.setattr(trained.shutil, "copyfile", torn)
+    monkeypatch.setattr(shutil, "copyfile", torn)
     with pytest.raises(KeyboardInterrupt):
         learn("wgan-gp", 2)
     monkeypatch.undo()

@@ -153,7 +153,7 @@ def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, ver
     assert "rank-1" in done.output and str(tmp_path / "evaluation.html") in done.output
     wrong = CliRunner().invoke(verb, [*asked, "--real", str(tmp_path / "nowhere")])
     assert wrong.exit_code == 1 and "nowhere" in wrong.output and "Traceback" not in wrong.output
-    for wrong, words in (
+    for options, words in (
         (["--size", "72"], "a multiple of 16 from 64 to 224"),
         (["--recogniser", "resnet"], "did you mean resnet18"),
         (["--recogniser", "palmnet,depth=3"], "no setting 'depth'"),
@@ -161,7 +161,7 @@ def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, ver
         (["--protocol", "sideways"], "cross-session"),
         (["--real", "tonji:x"], "did you mean tongji"),
     ):
-        refused = CliRunner().invoke(verb, [str(version), *wrong])
+        refused = CliRunner().invoke(verb, [str(version), *options])
         assert refused.exit_code == 1 and words in refused.output, refused.output
 
 

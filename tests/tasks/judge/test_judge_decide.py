@@ -66,8 +66,9 @@ def faults(verdict):
     }
 
 
-def build(fails, twin_of, plan):
+def build(world, plan):
     """Draw what is wanted and decide, until nothing is wanted; captures in `fails` show somebody else."""
+    fails, twin_of = world
     drawn = {index: list(range(plan.captures)) for index in range(plan.identities)}
     while True:
         candidates = []
@@ -100,10 +101,10 @@ worlds = st.tuples(
 @given(worlds, st.integers(1, 5), st.integers(1, 3), st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_growth_changes_nothing_that_was_accepted_and_the_sums_close(world, identities, captures, more):
-    small = build(*world, rules(identities, captures))
-    wider = build(*world, rules(identities + more, captures))
+    small = build(world, rules(identities, captures))
+    wider = build(world, rules(identities + more, captures))
     assert accepted(small) <= accepted(wider)
-    longer = build(*world, rules(identities, captures + more))
+    longer = build(world, rules(identities, captures + more))
     kept = {v.candidate.index for v in longer.verdicts if v.state == "accepted"}
     assert {pair for pair in accepted(small) if pair[0] in kept} <= accepted(longer)
     for decided, wanted in ((small, captures), (longer, captures + more)):

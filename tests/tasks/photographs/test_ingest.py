@@ -220,7 +220,7 @@ def test_a_file_unpacked_stays_until_its_row_is_there(
 ) -> None:
     """When a process dies, what the others had examined but not yet handed over is examined again."""
 
-    def twice(function, items, *_):  # type: ignore[no-untyped-def]
+    def twice(function, items, *_):
         yield from (function(item) and function(item) for item in items)
 
     monkeypatch.setattr("tasks.photographs.ingest.in_order", twice)

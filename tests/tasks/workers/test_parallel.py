@@ -1,7 +1,8 @@
 """The process map keeps order, reads ahead little, and loses nothing but the item that kills its process."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import cast
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_it_reads_only_a_little_ahead() -> None:
             taken.append(i)
             yield i * 10
 
-    results = in_order(work, items(), 2, crashed)
+    results = cast(Generator[str], in_order(work, items(), 2, crashed))
     assert next(results) == "0 done"
     assert len(taken) <= 2 * AHEAD
     results.close()
