@@ -55,12 +55,12 @@ class Trained:
 class Recogniser:
     """A network with its way from uint8 palms to unit vectors."""
 
-    def __init__(self, net: nn.Module, dtype: torch.dtype) -> None:
-        self.net, self.dtype = net, dtype
+    def __init__(self, net: nn.Module, dtype: torch.dtype, device: str = "cpu") -> None:
+        self.net, self.dtype, self.device = net.to(device), dtype, device
 
     def vectors(self, grey: Tensor) -> Tensor:
         """(n, 1, s, s) in [0, 1] -> unit vectors (n, d)."""
-        with torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32):
+        with torch.autocast(self.device, self.dtype, enabled=self.dtype != torch.float32):
             return F.normalize(self.net(grey.contiguous(memory_format=torch.channels_last)).float())
 
     def embed(self, grey: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float32]:
@@ -68,8 +68,8 @@ class Recogniser:
         self.net.eval()
         with torch.inference_mode():
             batches = torch.from_numpy(grey).split(batch)
-            parts = [self.vectors(_floats(part)) for part in batches]
-        return np.asarray(torch.cat(parts).numpy())
+            parts = [self.vectors(_floats(part.to(self.device))) for part in batches]
+        return np.asarray(torch.cat(parts).cpu().numpy())
 
 
 def _floats(grey: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def strong(grey: Tensor, rng: torch.Generator) -> Tensor:
 
 def fit(
     taught: Taught, make: Callable[[], nn.Module], dim: int, plan: Plan, own: Augment | None,
-    dtype: torch.dtype = torch.bfloat16, watch: Watch | None = None,
+    dtype: torch.dtype = torch.bfloat16, watch: Watch | None = None, device: str = "cpu",
 ) -> Trained:  # fmt: skip
     """Train `make()` on most identities of the set, watched on the others; `own` augments a batch."""
     began, cpu = time.perf_counter(), time.process_time()
@@ -94,8 +94,8 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = make().to(memory_format=torch.channels_last)
-        arcface = ArcFaceLoss(known - held, dim, margin=0.0, scale=plan.scale)
-        job = _Job(Recogniser(net, dtype), arcface, seen, plan, own)
+        arcface = ArcFaceLoss(known - held, dim, margin=0.0, scale=plan.scale).to(device)
+        job = _Job(Recogniser(net, dtype, device), arcface, seen, plan, own)
         converged, best, idle, trace, step = False, np.inf, 0, [], 0
         while step < plan.most and not converged:
             loss = job.run(plan.every, lambda k: plan.learning_rate * min(1.0, (k + 1) / plan.warmup))
@@ -132,9 +132,13 @@ class _Job:
         self.recogniser, self.arcface, self.plan, self.own = recogniser, arcface, plan, own
         groups: list[dict[str, Any]] = [{"params": recogniser.net.parameters()}]
         groups.append({"params": arcface.parameters(), "weight_decay": 0.0})
-        self.optimizer = torch.optim.AdamW(groups, plan.learning_rate, weight_decay=plan.weight_decay)
-        self.grey, self.index = torch.from_numpy(seen.x), torch.from_numpy(seen.y)
-        self.rng, self.order = torch.Generator().manual_seed(plan.seed), torch.empty(0, dtype=torch.long)
+        self.optimizer = torch.optim.AdamW(
+            groups, plan.learning_rate, weight_decay=plan.weight_decay, fused=recogniser.device != "cpu"
+        )
+        where = recogniser.device
+        self.grey, self.index = torch.from_numpy(seen.x).to(where), torch.from_numpy(seen.y).to(where)
+        self.rng = torch.Generator(where).manual_seed(plan.seed)
+        self.order = torch.empty(0, dtype=torch.long, device=where)
         self.step = 0
 
     def run(self, steps: int, rate: Callable[[int], float]) -> float:
@@ -151,7 +155,9 @@ class _Job:
     def _learn(self) -> float:
         batch = self.plan.batch
         if len(self.order) < batch:  # a new epoch begins before the old one's remainder is lost
-            self.order = torch.cat([self.order, torch.randperm(len(self.grey), generator=self.rng)])
+            self.order = torch.cat(
+                [self.order, torch.randperm(len(self.grey), generator=self.rng, device=self.grey.device)]
+            )
         take, self.order = self.order[:batch], self.order[batch:]
         x = _floats(self.grey[take])
         x = self.own(x, self.rng) if self.own else x

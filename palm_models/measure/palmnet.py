@@ -95,7 +95,8 @@ class PalmNet(nn.Module):
 def _smooth(coarse: Tensor, size: int) -> Tensor:
     """Bicubic enlargement (n, c, k, k) -> (n, c, size, size), as two small matrix products."""
     k = coarse.shape[-1]
-    basis = F.interpolate(torch.eye(k)[None, None], (size, k), mode="bicubic", align_corners=True)[0, 0]
+    eye = torch.eye(k, device=coarse.device)[None, None]
+    basis = F.interpolate(eye, (size, k), mode="bicubic", align_corners=True)[0, 0]
     return basis @ coarse @ basis.T
 
 
@@ -109,28 +110,34 @@ def _blur(x: Tensor) -> Tensor:
 
 
 def augment(grey: Tensor, rng: torch.Generator, far: Augmentation) -> Tensor:
-    """Recogniser augmentation of (n, 1, s, s) in [0, 1]: pose, warp, focus, light, noise, holes."""
-    n, size = len(grey), grey.shape[-1]
+    """Recogniser augmentation of (n, 1, s, s) in [0, 1]: pose, warp, focus, light, noise, holes.
+
+    `rng` lives where `grey` does: on the CPU, or on a GPU, which draws other numbers.
+    """
+    n, size, where = len(grey), grey.shape[-1], grey.device
 
     def u(low: float, high: float) -> Tensor:
-        return torch.rand(n, 1, 1, 1, generator=rng) * (high - low) + low
+        return torch.rand(n, 1, 1, 1, generator=rng, device=where) * (high - low) + low
+
+    def z(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=rng, device=where)
 
     angle = u(-far.turn, far.turn).reshape(n)
     zoom, stretch = (u(1 - a, 1 + a).reshape(n) for a in (far.zoom, far.stretch))
     cos, sin = angle.cos(), angle.sin()
-    shift = torch.rand(n, 2, generator=rng) * 2 * far.shift - far.shift
+    shift = torch.rand(n, 2, generator=rng, device=where) * 2 * far.shift - far.shift
     rows = [torch.stack([cos * zoom * stretch, -sin * zoom, shift[:, 0]], 1)]
     rows.append(torch.stack([sin * zoom, cos * zoom / stretch, shift[:, 1]], 1))
     grid = F.affine_grid(torch.stack(rows, 1), [n, 1, size, size], align_corners=False)
-    bend = _smooth(torch.randn(n, 2, 5, 5, generator=rng) * u(0.0, far.bend), size)
+    bend = _smooth(z(n, 2, 5, 5) * u(0.0, far.bend), size)
     out = F.grid_sample(grey, grid + bend.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False)
     out = torch.lerp(out, _blur(out), u(-0.8 * far.focus, far.focus))
-    light = _smooth(torch.randn(n, 1, 3, 3, generator=rng), size)
+    light = _smooth(z(n, 1, 3, 3), size)
     out = out * u(1 - 0.8 * far.gain, 1 + far.gain) + light * u(0.0, far.light)
     out = out.clamp(1e-3, 1).pow(u(1 - 4 / 7 * far.gamma, 1 + far.gamma))
-    out = out + torch.randn(out.shape, generator=rng) * u(0.0, far.noise)
-    corner, place = u(0.1, 0.3), torch.rand(n, 2, 1, 1, generator=rng)
-    line = torch.linspace(0, 1, size)
+    out = out + z(*out.shape) * u(0.0, far.noise)
+    corner, place = u(0.1, 0.3), torch.rand(n, 2, 1, 1, generator=rng, device=where)
+    line = torch.linspace(0, 1, size, device=where)
     hole = ((line[None, None, :, None] - place[:, :1]).abs() < corner / 2) & (
         (line[None, None, None, :] - place[:, 1:]).abs() < corner / 2
     )
