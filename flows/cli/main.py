@@ -11,6 +11,7 @@ import click
 
 import flows.cli.dataset
 import flows.cli.server
+import flows.cli.share
 from flows.cli.evaluate import evaluate
 from flows.cli.generate import generate
 from flows.cli.import_weights import import_weights
@@ -31,6 +32,7 @@ QUIET = {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none
     "DO_NOT_TRACK": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # push shows its own
     **ONE_THREAD,
 }
 
@@ -48,7 +50,7 @@ class _Verbs(click.Group):
             sys.exit(130)
 
 
-RESUMING = ("build", "train", "align", "extend")
+RESUMING = ("build", "train", "align", "extend", "push")
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -160,7 +162,7 @@ def doctor(recipe: str, mend: bool) -> None:
 main.add_command(generate)
 main.add_command(evaluate)
 main.add_command(status_verb)
-for verb in (*flows.cli.dataset.VERBS, *flows.cli.server.VERBS):
+for verb in (*flows.cli.dataset.VERBS, *flows.cli.server.VERBS, *flows.cli.share.VERBS):
     main.add_command(verb)
 main.add_command(import_weights)
 

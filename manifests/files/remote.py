@@ -60,7 +60,7 @@ def resolve(url: str | RemotePath) -> tuple[AbstractFileSystem, str]:
         files, path = fsspec.core.url_to_fs(url, **options)
     except (ImportError, ValueError) as error:
         raise RemoteError(
-            f"{url}: {error}; s3:// works as it is, other stores need their package (gcsfs for gs://)"
+            f"{url}: {error}; s3:// and hf:// work as they are, other stores need their package (gcsfs for gs://)"
         ) from None
     return files, path.rstrip("/")
 
@@ -148,7 +148,7 @@ class RemotePath:
 
     def read_bytes(self) -> bytes:
         """The whole file. Raises FileNotFoundError when there is none."""
-        return self._do(lambda files, path: bytes(files.cat_file(path)))
+        return self._do(lambda files, path: bytes(_fresh(files).cat_file(path)))
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """The whole file as text. Raises FileNotFoundError when there is none."""
@@ -187,17 +187,17 @@ class RemotePath:
 
     def is_file(self) -> bool:
         """True when there is a file of this name."""
-        return self._do(lambda files, path: bool(files.isfile(path)))
+        return self._do(lambda files, path: bool(files.isfile(path) or _fresh(files).isfile(path)))
 
     def is_dir(self) -> bool:
         """True when there is a file below this name."""
-        return self._do(lambda files, path: bool(files.isdir(path)))
+        return self._do(lambda files, path: bool(files.isdir(path) or _fresh(files).isdir(path)))
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Every file below, by its name from here: what the server tells of it, with its `size` in bytes."""
 
         def find(files: AbstractFileSystem, path: str) -> dict[str, dict[str, Any]]:
-            found = files.find(path, detail=True)
+            found = _fresh(files).find(path, detail=True)
             below = {name.removeprefix(path).removeprefix("/"): info for name, info in found.items()}
             return {name: info for name, info in below.items() if name and not _is_marker(name, info)}
 
@@ -215,6 +215,13 @@ class RemotePath:
                 reraise=True,
             )
             return again(action, files, path)
+
+
+def _fresh(files: AbstractFileSystem) -> AbstractFileSystem:
+    """The file system without what it remembers of its store: the hub's lists each folder once."""
+    if files.protocol == "hf":
+        files.invalidate_cache()
+    return files
 
 
 def _is_marker(name: str, info: dict[str, Any]) -> bool:
@@ -245,7 +252,9 @@ def _explain(url: str) -> Iterator[None]:
         NoCredentialsError,
     )
 
-    where = os.environ.get("AWS_ENDPOINT_URL") or "its server"
+    hub = url.startswith("hf://")
+    where = os.environ.get("HF_ENDPOINT" if hub else "AWS_ENDPOINT_URL") or "its server"
+    keys = "HF_TOKEN" if hub else "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
     try:
         yield
     except NoCredentialsError:
@@ -254,8 +263,7 @@ def _explain(url: str) -> Iterator[None]:
         ) from None
     except PermissionError as error:
         raise RemoteError(
-            f"{url}: {where} refused the credentials ({error}): check AWS_ACCESS_KEY_ID, "
-            "AWS_SECRET_ACCESS_KEY and what they are allowed"
+            f"{url}: {where} refused the credentials ({error}): check {keys} and what they are allowed"
         ) from None
     except FileNotFoundError as error:
         if "bucket does not exist" in str(error):

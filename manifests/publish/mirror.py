@@ -28,7 +28,7 @@ def mirror(version: Path, home: RemotePath, *, republish: bool = False) -> Remot
     """
     target = home / version.name
     if not _is_published(version, target):
-        sums = _sums(version)
+        sums = checksums_of(version)
         there = files_below(target)
         for foreign in sorted(set(there) - set(sums)):
             (target / foreign).unlink()
@@ -69,7 +69,8 @@ def _is_published(version: Path, target: RemotePath) -> bool:
     return True
 
 
-def _sums(version: Path) -> dict[str, str]:
+def checksums_of(version: Path) -> dict[str, str]:
+    """File of the version -> its sha256, as SHA256SUMS says; that file itself is not in it."""
     lines = (version / CHECKSUMS).read_text(encoding="utf-8").splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 

@@ -133,7 +133,8 @@ def version_folder(path: Location | str) -> Path:
             raise DatasetError(f"{path / LATEST} names {name!r}, which is no version in {path}")
         return path / name
     if not (path / MANIFEST).is_file():
-        raise DatasetError(f"{path}: neither a version (no {MANIFEST}) nor a dataset (no {LATEST})")
+        private = "; a private one needs HF_TOKEN" if str(path).startswith("hf://") else ""
+        raise DatasetError(f"{path}: neither a version (no {MANIFEST}) nor a dataset (no {LATEST}){private}")
     return path
 
 

@@ -14,7 +14,6 @@ FOR_OTHERS = {  # imported by what we import
     "opencv-python-headless": "albumentations",
     "fastapi": "prefect",
     "s3fs": "fsspec",
-    "huggingface-hub": "accelerate",
     "starlette": "fastapi",
     "uvicorn": "prefect",
 }

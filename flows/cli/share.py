@@ -1,0 +1,37 @@
+"""The verbs that show a dataset to others: push it to the Hugging Face hub, browse it."""
+
+from pathlib import Path
+
+import click
+
+from flows.cli.options import friendly_errors
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("address", metavar="hf://datasets/OWNER/NAME")
+@click.option("--public", is_flag=True, help="for everybody; without it, a new data set is private")
+@click.option("--unjudged", is_flag=True, help="also a version that no gate has judged")
+def push(dataset: Path, address: str, public: bool, unjudged: bool) -> None:
+    """Push DATASET to the Hugging Face hub: only what is new, all of it visible at once.
+
+    The same command goes on where it was cut off. HF_TOKEN or `hf auth login` say who you are. Exit code 3:
+    the version did not pass its gates.
+    """
+    from flows.progress import progress
+    from manifests.read.open import open_dataset
+    from manifests.tools.push import push_version, repository_of
+    from tasks.versions.share import check_shareable
+
+    with friendly_errors(), progress("push", "files") as report:
+        repository_of(address)
+        version = open_dataset(dataset)
+        check_shareable(version, unjudged=unjudged)
+        pushed = push_version(version.path, address, report, public=public)
+    click.echo(f"hub      {pushed.url}\nversion  {version.path.name}")
+    click.echo(f"sent     {pushed.files} files, {pushed.size / 1e6:.1f} MB; {pushed.there} were there")
+    if pushed.newest != version.path.name:
+        click.echo(f"LATEST   stays {pushed.newest}, which is newer")
+
+
+VERBS = (push,)
