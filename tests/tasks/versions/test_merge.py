@@ -123,7 +123,7 @@ def test_the_two_hands_of_a_person_stay_one_subject(tmp_path):
 
 
 def test_a_kept_version_merges_with_a_new_one_and_is_drawn_again(drawn, tmp_path):
-    kept = open_dataset("tests/kept/0.1.0")
+    kept = open_dataset("tests/kept/0.1.0/early")
     merged = open_dataset(merge([drawn[1], kept], tmp_path / "out", "all", tmp_path / "work", quiet))
     assert verify(merged.path).ok and merged.rows().num_rows == drawn[1].rows().num_rows + 4
     ids = [s for s in merged.rows()["sample_id"].to_pylist() if s.startswith("kept-")]
