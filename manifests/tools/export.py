@@ -1,11 +1,12 @@
 """Exports a version to the folders and archives that other libraries read: their bytes and labels intact."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.files.layout import BUILDING, MANIFEST, PublishError, atomic_directory
@@ -18,13 +19,19 @@ NOTE = "export.json"  # what was exported; tells a finished export from a foreig
 
 
 def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int], None]) -> int:
-    """Write all images of a version or view into the new folder `out`; returns how many they are.
+    """Write the images of a version or view into the new folder `out`; returns how many they are.
 
-    The folder appears whole or not at all; one that holds this very export already is left as it is. Raises
-    PublishError when `out` holds something else or cannot be written, PluginError for a format that is none.
+    All of them, but for a format of one view alone. The folder appears whole or not at all; one that holds
+    this very export already is left as it is. Raises PublishError when `out` holds something else or cannot
+    be written, or when there is no image to export, PluginError for a format that is none.
     """
     exporter = EXPORTERS.get(kind)
-    total: int = pq.read_metadata(dataset.path / MANIFEST).num_rows
+    total: int = pc.sum(pc.is_in(dataset.rows(["view"])["view"], pa.array(exporter.views))).as_py()
+    if not total:
+        raise PublishError(
+            f"{dataset.path}: has no image of view {' or '.join(exporter.views)}, which {kind} is made of: "
+            "build it with dataset.views"
+        )
     note = {
         "format": kind,
         "images": total,
@@ -38,16 +45,17 @@ def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int]
     with atomic_directory(out, out.with_name(f"{BUILDING}{out.name}")) as folder:
         with ExitStack() as stack:
             writer = exporter.writer(folder, stack, dataset)
-            for done, (row, image) in enumerate(_rows(dataset), 1):
+            for done, (row, image) in enumerate(_rows(dataset, exporter.views), 1):
                 writer.add(row, image)
                 progress(done, total)
         (folder / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     return total
 
 
-def _rows(dataset: Version) -> Iterator[tuple[Row, bytes]]:
-    """Every row with its image, in the manifest's order."""
+def _rows(dataset: Version, views: Sequence[str]) -> Iterator[tuple[Row, bytes]]:
+    """Every row of these views with its image, in the manifest's order."""
     with pq.ParquetFile(dataset.path / MANIFEST) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             table = pa.table(batch)
+            table = table.filter(pc.is_in(table["view"], pa.array(views)))
             yield from zip(table.to_pylist(), dataset.images(table), strict=True)

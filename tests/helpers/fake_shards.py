@@ -21,13 +21,13 @@ CREATED = "2026-11-23T02:00:00+00:00"
 
 
 def row(
-    subject: int, hand: str, capture: int, *, size: int = 16, image_format: Any = "png"
+    subject: int, hand: str, capture: int, *, size: int = 16, image_format: Any = "png", view: str = "palm"
 ) -> dict[str, Any]:
     """One row of a shard; the picture is random, a function of its place in the dataset."""
     rng = np.random.default_rng([subject, HANDS.index(hand), capture])
     data = encode(rng.integers(0, 256, (size, size, 3), np.uint8), image_format)
     identity = f"s{subject:06d}_{hand}"
-    sample = f"{identity}_c{capture:03d}_palm"
+    sample = f"{identity}_c{capture:03d}_{view}"
     name = f"{sample}.{SUFFIX[image_format]}"
     return {
         "sample_id": sample,
@@ -39,7 +39,7 @@ def row(
         "augmented": False,
         "parent_sample_id": None,
         "augmentation": None,
-        "view": "palm",
+        "view": view,
         "width": size,
         "height": size,
         "file_name": name,

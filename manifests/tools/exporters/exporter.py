@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from manifests.registry import Part
+from manifests.words import VIEWS, View
 
 if TYPE_CHECKING:
     from manifests.read.open import Version
@@ -28,6 +29,8 @@ class Writer(Protocol):
 
 class Exporter(Part, ABC):
     """One format, stateless; plug-ins subclass it (entry point palmforge.exporters)."""
+
+    views: ClassVar[tuple[View, ...]] = VIEWS  # of which it writes images; the others are left out
 
     @abstractmethod
     def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:

@@ -16,6 +16,9 @@ EXPORTERS: Registry[Exporter] = Registry(
         "imagefolder": "manifests.tools.exporters.imagefolder:IMAGEFOLDER",
         "webdataset": "manifests.tools.exporters.webdataset:WEBDATASET",
         "lmdb": "manifests.tools.exporters.lmdb:LMDB",
+        "lance": "manifests.tools.exporters.lance:LANCE",
+        "coco": "manifests.tools.exporters.coco:COCO",
+        "csv": "manifests.tools.exporters.csv_folder:CSV",
     },
     "manifests.tools.exporters.exporter:Exporter",
 )

@@ -2,19 +2,25 @@
 
 import hashlib
 import json
+import sys
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
 from manifests.contract.images import is_marked
 from manifests.files.layout import PublishError
+from manifests.files.lists import read_list
 from manifests.read.open import open_dataset
 from manifests.tools.export import export
+from manifests.tools.exporters import lance as fragments
 from manifests.tools.exporters import webdataset as archives
 from manifests.tools.exporters.registry import EXPORTERS
 from manifests.tools.select import select
-from tests.helpers.fake_shards import make_shards, publish_shards
+from manifests.words import PalmforgeError
+from tests.helpers.fake_shards import HANDS, make_shards, publish_shards, row, write_shard
 from tests.helpers.small import quiet
 
 
@@ -22,6 +28,17 @@ from tests.helpers.small import quiet
 def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     return open_dataset(publish_shards(make_shards(folder / "s", subjects=14), folder / "out").path)
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory):
+    """The same with view hand, of an engine that knows devices and sessions; one landmark is outside."""
+    folder = tmp_path_factory.mktemp("hands")
+    rows = [row(s, hand, c, view="hand") for s in range(14) for hand in HANDS for c in range(3)]
+    for number, this in enumerate(rows):
+        this |= {"capture_device": "box" if number % 2 else "phone", "capture_session": number % 3}
+        this["landmarks"] = [-3.0, 5.0, *this["landmarks"][2:]]
+    return open_dataset(publish_shards([write_shard(folder / "s.parquet", rows)], folder / "out").path)
 
 
 def truth(dataset):
@@ -40,6 +57,101 @@ def digest(image):
     return hashlib.sha256(image).hexdigest()
 
 
+def test_lance_opens_in_lance(dataset, tmp_path):
+    import lance
+
+    export(dataset, "lance", tmp_path / "e", quiet)
+    found, held = {}, dataset.rows()
+    for split in splits(dataset):
+        opened = lance.dataset(str(tmp_path / "e" / f"{split}.lance"))
+        assert opened.schema.names == [*held.schema.names, "image"]
+        for one in opened.to_table(columns=["sample_id", "split", "split_label", "image"]).to_pylist():
+            found[one["sample_id"]] = (one["split"], one["split_label"], digest(one["image"]))
+        left = opened.to_table(filter="hand = 'left'").drop_columns(["image"])
+        wanted = held.filter(pc.and_(pc.equal(held["split"], split), pc.equal(held["hand"], "left")))
+        assert left.to_pylist() == wanted.to_pylist()
+        assert opened.take([1], columns=["image"])["image"][0].as_py()
+    assert found == truth(dataset)
+
+
+def test_lance_is_written_in_fragments_and_its_absence_is_said(dataset, tmp_path, monkeypatch):
+    import lance
+
+    monkeypatch.setattr(fragments, "FRAGMENT_BYTES", 20_000)
+    export(dataset, "lance", tmp_path / "e", quiet)
+    assert len(lance.dataset(str(tmp_path / "e" / "train.lance")).get_fragments()) > 1
+    monkeypatch.setitem(sys.modules, "lance", None)
+    with pytest.raises(PalmforgeError, match="pip install pylance"):
+        export(dataset, "lance", tmp_path / "again", quiet)
+    assert not (tmp_path / "again").exists()
+
+
+def test_coco_opens_in_pycocotools(hands, tmp_path):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    export(hands, "coco", tmp_path / "e", quiet)
+    rows, found = {r["sample_id"]: r for r in hands.rows().to_pylist()}, {}
+    for split in splits(hands):
+        coco = COCO(str(tmp_path / "e" / "annotations" / f"hand_keypoints_{split}.json"))
+        (category,) = coco.loadCats(coco.getCatIds())
+        assert len(category["keypoints"]) == len(set(category["keypoints"])) == 21
+        assert {point for bone in category["skeleton"] for point in bone} == set(range(1, 22))
+        for one in coco.loadAnns(coco.getAnnIds()):
+            (image,) = coco.loadImgs(one["image_id"])
+            this = rows[one["sample_id"]]
+            data = (tmp_path / "e" / split / image["file_name"]).read_bytes()
+            found[one["sample_id"]] = (split, this["split_label"], digest(data))
+            points = np.reshape(one["keypoints"], (21, 3))
+            assert not points[0].any() and one["num_keypoints"] == 20
+            assert np.allclose(points[1:, :2].ravel(), this["landmarks"][2:], atol=0.01)
+            x, y, width, height = one["bbox"]
+            assert points[1:, 0].min() == x and points[1:, 1].max() == pytest.approx(y + height)
+            assert one["area"] == pytest.approx(width * height, abs=0.01)
+        mine = [
+            {k: a[k] for k in ("image_id", "category_id", "keypoints")} for a in coco.dataset["annotations"]
+        ]
+        judge = COCOeval(coco, coco.loadRes([{**m, "score": 1.0} for m in mine]), "keypoints")
+        judge.params.kpt_oks_sigmas = np.full(21, 0.05)
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+        assert judge.stats[0] == 1.0
+    assert found == truth(hands)
+
+
+def test_coco_of_a_dataset_without_hands_is_refused(dataset, tmp_path):
+    with pytest.raises(PublishError, match=r"no image of view hand.*dataset\.views"):
+        export(dataset, "coco", tmp_path / "e", quiet)
+    assert not (tmp_path / "e").exists()
+
+
+@pytest.mark.parametrize("which", ["dataset", "hands"])
+def test_csv_opens_in_pandas_and_in_our_own_evaluation(which, request, tmp_path):
+    import pandas as pd
+
+    dataset = request.getfixturevalue(which)
+    export(dataset, "csv", tmp_path / "e", quiet)
+    rows = {r["file_name"]: r for r in dataset.rows().to_pylist()}
+    found, view = {}, "palm" if which == "dataset" else "hand"
+    for split in splits(dataset):
+        file = tmp_path / "e" / view / f"{split}.csv"
+        listed = pd.read_csv(file)
+        assert list(listed.columns) == ["path", "id", "session", "device"]
+        for one in listed.itertuples():
+            data = (file.parent / one.path).read_bytes()
+            this = rows[one.path.rpartition("/")[2]]
+            assert one.id == this["identity_id"]
+            assert which == "dataset" or (one.session, one.device) == (
+                this["capture_session"],
+                this["capture_device"],
+            )
+            found[this["sample_id"]] = (split, this["split_label"], digest(data))
+        ours = read_list(file, ["path", "id"])
+        assert [(r["path"], r["id"]) for r in ours] == list(zip(listed["path"], listed["id"], strict=True))
+    assert found == truth(dataset)
+
+
 def test_imagefolder_opens_in_torchvision(dataset, tmp_path):
     from torchvision.datasets import ImageFolder
 
@@ -51,8 +163,8 @@ def test_imagefolder_opens_in_torchvision(dataset, tmp_path):
             assert is_marked(data)
             found[path.rsplit("/", 1)[1].removesuffix(".png")] = (split, label, digest(data))
         lines = (tmp_path / "e" / split / "metadata.jsonl").read_text().splitlines()
-        for row in map(json.loads, lines):
-            assert digest((tmp_path / "e" / split / row["file_name"]).read_bytes()) == row["sha256"]
+        for this in map(json.loads, lines):
+            assert digest((tmp_path / "e" / split / this["file_name"]).read_bytes()) == this["sha256"]
     assert found == truth(dataset)
 
 
@@ -88,7 +200,9 @@ def test_lmdb_opens_in_lmdb(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("kind", sorted(EXPORTERS.ours))
-def test_an_export_appears_whole_or_not_and_is_not_done_twice(dataset, tmp_path, kind, monkeypatch):
+def test_an_export_appears_whole_or_not_and_is_not_done_twice(hands, tmp_path, kind):
+    dataset = hands
+
     def cut(done, total):
         if done > 30:
             raise KeyboardInterrupt
@@ -100,6 +214,8 @@ def test_an_export_appears_whole_or_not_and_is_not_done_twice(dataset, tmp_path,
     times = {f: f.stat().st_mtime_ns for f in (tmp_path / "e").rglob("*")}
     assert export(dataset, kind, tmp_path / "e", quiet) == 84
     assert times == {f: f.stat().st_mtime_ns for f in (tmp_path / "e").rglob("*")}
+    if kind == "lance":
+        return  # it holds the rows themselves
     rows = (tmp_path / "e").rglob("metadata.jsonl")
     labels = {r["sample_id"]: r["label"] for f in rows for r in map(json.loads, f.read_text().splitlines())}
     assert labels == {r["sample_id"]: r["label"] for r in dataset.rows().to_pylist()}
