@@ -5,12 +5,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import UUID
 
 from flows.tracking import tracked
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 logger = logging.getLogger("palmforge")
 EVERY = 5.0  # seconds between two artifact updates; more would load the server for nothing
@@ -113,8 +111,6 @@ class _Lines:
 
 
 def _create(label: str) -> "UUID | None":
-    from uuid import UUID
-
     from prefect.artifacts import create_progress_artifact
 
     try:

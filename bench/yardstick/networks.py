@@ -19,6 +19,12 @@ def palmnet(width: int) -> Callable[[int], nn.Module]:
 class _Block(nn.Module):
     """Nine learnable Gabor filters of one scale compete at each point (Liang et al. 2021, section III)."""
 
+    sigma: Tensor
+    wave: Tensor
+    gamma: Tensor
+    gain: Tensor
+    shift: Tensor
+
     def __init__(self, side: int, scale: float) -> None:
         super().__init__()
         self.side = side

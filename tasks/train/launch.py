@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from manifests.words import PalmforgeError
 from tasks.train.diffusion import Progress, TrainReport, TrainSettings, train
 from tasks.workers.threads import ONE_THREAD
@@ -29,8 +31,6 @@ def launch(
 
     They end with this process. Raises LaunchError when one of them fails.
     """
-    import torch
-
     cuda = torch.cuda.device_count() >= settings.devices
     work = {"aligned": str(aligned), "out": str(out), "settings": asdict(settings), "parent": os.getpid()}
     command = [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.words import View
@@ -36,8 +37,6 @@ def read_photos(aligned: Path) -> list[Photo]:
 
     Raises TrainingError when the table holds no photograph, or one that does not decode.
     """
-    import pyarrow.parquet as pq
-
     columns = ["photo_id", "view", "image", "landmarks"]
     batches = pq.ParquetFile(aligned).iter_batches(64, columns=columns)
     photos = []
