@@ -9,7 +9,7 @@ from flows.progress import progress
 from flows.tracking import step
 from manifests.read.open import open_dataset
 from tasks.evaluate.experiment import answer
-from tasks.evaluate.question import RECOGNISER, RENDERER, Budget, Question
+from tasks.evaluate.question import RECOGNISER, RENDERER, Budget, Question, Ways
 from tasks.evaluate.results import write_evaluation
 from tasks.evaluate.sets.folder import PATTERN
 
@@ -32,12 +32,13 @@ def evaluate_dataset(
     protocols: list[str] | None = None,
     half: bool = False,
     curve: list[AtLeastOne] | None = None,
+    curve_captures: list[AtLeastOne] | None = None,
     identities: Count = 0,
     steps: Count = Budget.steps,
     seeds: AtLeastOne = Budget.seeds,
     seed: Count = 0,
     size: Count = Budget.size,
-    augment: bool = True,
+    augment: Ways = Budget.augment,
     roi: bool | None = None,
     turn: Literal[0, 90, 180, 270] | None = None,
     id_pattern: str = PATTERN,
@@ -49,9 +50,10 @@ def evaluate_dataset(
 
     `real`: known people to test on, each NAME:DIR, a folder (id/picture) or a CSV (path, id); `roi`, `turn`:
     whether they are regions of interest already, and how these must be turned; `against`: further sets to
-    train on, by default the renderer; `half`: also on one half of each real set, tested on the other;
-    `recognisers`: names or module:factory; `protocols`: which pairs; `curve`: numbers of identities; `steps`,
-    `size`: 0 = as the recognisers say; `out`: by default evaluations/<name>.
+    train on, by default the renderer; `half`: also on one half of each real set, alone, with the dataset and
+    after it, tested on the other; `recognisers`: names or module:factory; `protocols`: which pairs; `curve`,
+    `curve_captures`: numbers of identities and of captures; `augment`: rows that are augmented, or not;
+    `steps`, `size`: 0 = as the recognisers say; `out`: by default evaluations/<name>.
     Raises DatasetError, SourceError or RecogniserError when something cannot be read or had.
     """
     version = open_dataset(dataset)
@@ -63,6 +65,7 @@ def evaluate_dataset(
         protocols=tuple(protocols or ()),
         half=half,
         curve=tuple(curve or ()),
+        curve_captures=tuple(curve_captures or ()),
         identities=identities,
         budget=Budget(steps=steps, seeds=seeds, seed=seed, size=size, augment=augment),
         roi=roi,

@@ -42,8 +42,13 @@ from flows.cli.options import friendly_errors
     metavar="NAME",
     help="pairs compared: all, cross-session, same-device, cross-device; default: as is usual for the set",
 )
-@click.option("--half", is_flag=True, help="also train on half the people of each --real, test on the others")
+@click.option(
+    "--half",
+    is_flag=True,
+    help="also train on half the people of each --real: alone, with DATASET, after it; test on the others",
+)
 @click.option("--curve", default="", metavar="N,N,…", help="also train on so many identities")
+@click.option("--curve-captures", default="", metavar="N,N,…", help="also train on so many captures of each")
 @click.option("--identities", default=0, help="train on at most so many; 0 = all of the train split")
 @click.option(
     "--steps", default=0, help="training steps at most; 0 = as the recogniser says (it stops earlier)"
@@ -53,7 +58,13 @@ from flows.cli.options import friendly_errors
     "--seed", default=0, show_default=True, help="of the first recogniser; the same seed, the same figures"
 )
 @click.option("--size", default=0, help="side of the palms in pixels, 64 to 224; 0 = as the recogniser says")
-@click.option("--no-augment", is_flag=True, help="train on the pictures as they are")
+@click.option(
+    "--augment",
+    type=click.Choice(["with", "without", "both"]),
+    default="with",
+    show_default=True,
+    help="rows that learn from augmented pictures, from pictures as they are, or both",
+)
 @click.option("--id-pattern", default="", metavar="REGEX", help="finds who a picture of a flat folder shows")
 @click.option(
     "--out", default="", metavar="FOLDER", help="for figures and charts; default evaluations/<name>"
@@ -61,14 +72,12 @@ from flows.cli.options import friendly_errors
 @click.option("--workers", default=0, help="processes; 0 = one a core")
 def evaluate(
     dataset: str, real: tuple[str, ...], roi: bool | None, turn: str | None, against: tuple[str, ...],
-    recogniser: tuple[str, ...], protocol: tuple[str, ...], half: bool, curve: str, identities: int,
-    steps: int, seeds: int, seed: int, size: int, no_augment: bool, id_pattern: str, out: str, workers: int,
+    recogniser: tuple[str, ...], protocol: tuple[str, ...], half: bool, curve: str, curve_captures: str,
+    identities: int, steps: int, seeds: int, seed: int, size: int, augment: str, id_pattern: str, out: str,
+    workers: int,
 ) -> None:  # fmt: skip
     """Train recognisers on DATASET's train split alone and test them on palms they never saw."""
-    try:
-        counts = [int(n) for n in curve.split(",") if n.strip()]
-    except ValueError:
-        raise click.BadParameter("numbers with commas between them, for example 50,100,200") from None
+    counts, captures = _numbers(curve), _numbers(curve_captures)
     with friendly_errors():
         from flows.cli.run import run
         from manifests.read.open import open_dataset
@@ -82,10 +91,17 @@ def evaluate(
             run(
                 evaluate_dataset, dataset, real=list(real), roi=roi, turn=None if turn is None else int(turn),
                 against=list(against) or None, recognisers=list(recogniser) or None, protocols=list(protocol),
-                half=half, curve=counts,
-                identities=identities, steps=steps, seeds=seeds, seed=seed, size=size, augment=not no_augment,
+                half=half, curve=counts, curve_captures=captures, augment=augment,
+                identities=identities, steps=steps, seeds=seeds, seed=seed, size=size,
                 id_pattern=id_pattern or PATTERN, out=out, workers=workers,
             )
         )  # fmt: skip
     click.echo(table(json.loads((folder / JSON).read_text())))
     click.echo(f"\n{folder / PAGE}")
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(n) for n in text.split(",") if n.strip()]
+    except ValueError:
+        raise click.BadParameter("numbers with commas between them, for example 50,100,200") from None

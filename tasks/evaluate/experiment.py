@@ -14,8 +14,9 @@ from tasks.evaluate.known import Reading, of_known
 from tasks.evaluate.labelled import Labelled, of_renderer, of_version
 from tasks.evaluate.protocols import PROTOCOLS, Protocol, pairs_of, score, usual
 from tasks.evaluate.question import RENDERER, Budget, Question, software
-from tasks.evaluate.recognisers.registry import Chosen, parse_recogniser
-from tasks.evaluate.runs import Outcome, Run, folder_of, matcher_of, outcomes
+from tasks.evaluate.recognisers.registry import Chosen
+from tasks.evaluate.rows import Taught, chosen_of, rows_of, taught_by
+from tasks.evaluate.runs import Outcome, Run, matcher_of, outcomes
 from tasks.evaluate.sets.registry import parse_set
 from tasks.photographs.sources.found import SourceError
 from tasks.work.lock import lock
@@ -30,10 +31,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class _Sets:
-    """What is read at one size: sets to train on, shorter ones of the curve, and sets to test on."""
+    """What is read at one size: what is learned, and what is tested on."""
 
-    train: list[Labelled]
-    curve: list[Labelled]
+    taught: list[Taught]
     tests: list[Labelled]
 
 
@@ -48,41 +48,33 @@ def answer(question: Question, progress: Progress) -> dict[str, Any]:
 
 
 def _answer(q: Question, progress: Progress) -> dict[str, Any]:
-    chosen = [_chosen(text, q) for text in q.recognisers]
+    chosen = chosen_of(q)
     _possible(q)
     sets = {size: _read(q, size) for size in dict.fromkeys(c.settings.size for c in chosen)}
-    protocols = [
-        _protocols(q, test) for test in sets[chosen[0].settings.size].tests
-    ]  # before anything learns
-    rows = [row for c in chosen for row in _rows(c, sets[c.settings.size])]
-    seeds = range(q.budget.seed, q.budget.seed + q.budget.seeds)
-    runs = [
-        [_run(c, palms, sets[c.settings.size].tests, seed, q) for seed in (seeds if palms else seeds[:1])]
-        for c, palms, _ in rows
-    ]
-    found = iter(list(outcomes([r for row in runs for r in row], q.workers or available_cores(), progress)))
-    results = []
-    for (c, palms, curve), row in zip(rows, runs, strict=True):
-        made = [next(found) for _ in row]
-        tested = _results(sets[c.settings.size].tests, protocols, row, made)
-        results.append((curve, {**_row(c, palms, made), "results": tested}))
     first = sets[chosen[0].settings.size]
+    protocols = [_protocols(q, test) for test in first.tests]  # before anything learns
+    rows = [row for c in chosen for row in rows_of(c, sets[c.settings.size].taught)]
+    runs = [row.runs(sets[row.chosen.settings.size].tests, q) for row in rows]
+    found = iter(list(outcomes([r for row in runs for r in row], q.workers or available_cores(), progress)))
+    results: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for row, own in zip(rows, runs, strict=True):
+        made = [next(found) for _ in own]
+        tested = _results(sets[row.chosen.settings.size].tests, protocols, own, made)
+        over = row.taught.over if row.taught else ""
+        told = {**row.about(), "training": [m.told for m in made if m.told], "results": tested}
+        results[bool(over)].append({**told, "over": over} if over else told)
     return {
-        "dataset": first.train[0].name,
+        "dataset": first.taught[0].name,
         "budget": asdict(q.budget),
         "recognisers": [_recogniser(c) for c in chosen],
         "tests": [
             {**_about(t), "protocol": p.name}
             for t, ps in zip(first.tests, protocols, strict=True) for p in ps
         ],
-        "trained": [row for curve, row in results if not curve],
-        "curve": [row for curve, row in results if curve],
+        "trained": results[False],
+        "curve": results[True],
         "made": {"command": q.command(), "software": software()},
     }  # fmt: skip
-
-
-def _chosen(text: str, q: Question) -> Chosen:
-    return parse_recogniser(text, q.budget.size, q.budget.steps, q.budget.augment)
 
 
 def _possible(q: Question) -> None:
@@ -107,14 +99,13 @@ def _read(q: Question, size: int) -> _Sets:
         raise SourceError("too_few_identities", f"{q.dataset}: fewer than two identities in split train")
     tests = [of_known(name, _reading(q, size), _quiet) for name in q.real]
     sets = [first, *(_set(name, q, first, size) for name in q.against)]
+    halves: list[Labelled] = []
     if q.half:
-        halves = [test.halves() for test in tests]
-        tests = [other for _, other in halves]
-        sets += [s for one, _ in halves for s in (one, _both(first, one))]
+        split = [test.halves() for test in tests]
+        tests, halves = [other for _, other in split], [one for one, _ in split]
     rendered = of_renderer("test", q.budget.seed, *HELD_OUT, size)
     tests.append(replace(rendered, name="rendered hands"))
-    counts = sorted({n for n in q.curve if 2 <= n <= first.identities})
-    return _Sets(sets, [first.first(n) for n in counts], tests)
+    return _Sets(taught_by(sets, halves, q), tests)
 
 
 def _quiet(done: int, total: int) -> None:
@@ -134,13 +125,6 @@ def _set(name: str, q: Question, like: Labelled, size: int) -> Labelled:
     return of_known(name, _reading(q, size), _quiet)
 
 
-def _both(one: Labelled, two: Labelled) -> Labelled:
-    """Two sets as one; identities are told apart by their set."""
-    labels = [f"{k}: {label}" for k, s in enumerate((one, two)) for label in s.labels.tolist()]
-    grey = np.concatenate([one.grey, two.grey])
-    return Labelled(f"{one.name} + {two.name}", grey, np.array(labels, np.str_))
-
-
 def _protocols(q: Question, test: Labelled) -> list[Protocol]:
     """Of a test set; those that leave nothing to compare are refused at once."""
     chosen = [PROTOCOLS[name] for name in q.protocols] or usual(test)
@@ -148,18 +132,6 @@ def _protocols(q: Question, test: Labelled) -> list[Protocol]:
     for protocol in able or [PROTOCOLS["all"]]:
         pairs_of(test, protocol)
     return able or [PROTOCOLS["all"]]
-
-
-def _rows(c: Chosen, sets: _Sets) -> list[tuple[Chosen, Labelled | None, bool]]:
-    """The recogniser with each set it learns from; True for those of the curve."""
-    if not c.kind.learns:
-        return [(c, None, False)]
-    return [*((c, palms, False) for palms in sets.train), *((c, palms, True) for palms in sets.curve)]
-
-
-def _run(c: Chosen, palms: Labelled | None, tests: Sequence[Labelled], seed: int, q: Question) -> Run:
-    folder = folder_of(c, palms, seed, Path(q.work)) if palms else Path(q.work)
-    return Run(c, palms, tuple(t.grey for t in tests), seed, folder)
 
 
 def _about(palms: Labelled) -> dict[str, Any]:
@@ -175,11 +147,6 @@ def _recogniser(c: Chosen) -> dict[str, Any]:
         "name": c.text, "summary": kind.summary, "source": kind.source, "learns": kind.learns,
         "settings": asdict(c.settings) if kind.learns else {"size": c.settings.size},
     }  # fmt: skip
-
-
-def _row(c: Chosen, palms: Labelled | None, made: Sequence[Outcome]) -> dict[str, Any]:
-    about = _about(palms) if palms else {"name": "nothing", "identities": 0, "images": 0, "note": ""}
-    return {**about, "recogniser": c.text, "training": [m.told for m in made if m.told]}
 
 
 def _results(

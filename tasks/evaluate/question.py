@@ -3,9 +3,11 @@
 import shlex
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 from tasks.evaluate.sets.folder import PATTERN
 
+Ways = Literal["with", "without", "both"]
 RENDERER = "renderer"
 RECOGNISER = ("competitive", "palmnet")  # the floor, and our small one
 SOFTWARE = ("palmforge", "torch", "torchvision", "pytorch-metric-learning", "numpy", "opencv-python")
@@ -17,7 +19,7 @@ class Budget:
 
     steps: int = 0  # at the level learning rate, at most
     size: int = 0  # px, side of the grey palms
-    augment: bool = True
+    augment: Ways = "with"  # rows whose pictures are augmented, rows whose are not
     seeds: int = 3
     seed: int = 0  # of the first training; the others follow
 
@@ -35,9 +37,10 @@ class Question:
     recognisers: tuple[str, ...] = RECOGNISER  # NAME or module:factory, and KEY=VALUE behind commas
     protocols: tuple[str, ...] = ()  # which pairs are compared; () = as is usual for the set
     half: bool = (
-        False  # also train on one half of each real set, alone and with the dataset; test on the other
+        False  # also train on half of each real set: alone, with the dataset, after it; test on the other
     )
     curve: tuple[int, ...] = ()  # numbers of identities to train on
+    curve_captures: tuple[int, ...] = ()  # numbers of captures of each identity to train on
     identities: int = 0  # trained on at most; 0 = all of the train split
     budget: Budget = Budget()
     roi: bool | None = None  # known people are regions of interest; None = as set and pictures say
@@ -56,9 +59,10 @@ class Question:
             said += [word for value in values for word in (option, value)]
         said += {None: [], True: ["--roi"], False: ["--no-roi"]}[self.roi]
         said += ["--half"] if self.half else []
-        said += [] if b.augment else ["--no-augment"]
+        said += [] if b.augment == "with" else ["--augment", b.augment]
         numbers = {
             "--turn": (self.turn, None), "--curve": (",".join(map(str, self.curve)), ""),
+            "--curve-captures": (",".join(map(str, self.curve_captures)), ""),
             "--identities": (self.identities, 0), "--steps": (b.steps, 0), "--size": (b.size, 0),
             "--seeds": (b.seeds, Budget.seeds), "--seed": (b.seed, 0),
             "--id-pattern": (self.id_pattern, PATTERN),

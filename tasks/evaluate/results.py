@@ -1,6 +1,7 @@
 """Writes an evaluation: JSON, CSV, LaTeX, a page, charts as PNG and SVG, a table for a terminal."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from manifests.files.layout import atomic_write
-from tasks.evaluate.tables import CSV, LATEX, as_csv, as_latex, column, row, summary
+from tasks.evaluate.tables import CSV, LATEX, as_csv, as_latex, column, row, summary, tar
 from tasks.report import page
 from tasks.report.charts import det, png, svg, utility
 
@@ -26,7 +27,7 @@ def write_evaluation(found: Mapping[str, Any], out: Path) -> Path:
         atomic_write(out / f"{name}.svg", svg(figure, themed=False).encode())
     text = page.render(
         "evaluation.html", found=found, charts=charts, tests=range(len(found["tests"])), column=column,
-        summary=summary(found), unfinished=unfinished(found), files=[JSON, CSV, LATEX],
+        tar=tar, summary=summary(found), unfinished=unfinished(found), files=[JSON, CSV, LATEX],
     )  # fmt: skip
     atomic_write(out / PAGE, text.encode())
     return out / PAGE
@@ -38,34 +39,35 @@ def charts_of(found: Mapping[str, Any]) -> dict[str, Figure]:
         f"det_{k}": det({_short(t): t["results"][k]["verification"]["det"] for t in found["trained"]})
         for k in range(len(found["tests"]))
     }
-    if found["curve"]:
-        charts["utility"] = utility(
+    for over in dict.fromkeys(point["over"] for point in found["curve"]):
+        charts[f"utility_{over}"] = utility(
             {
                 f"{column(test)}, {name}": [
-                    (p["identities"], p["results"][k]["verification"]["eer"]) for p in points
+                    (p[over], p["results"][k]["verification"]["eer"]) for p in points
                 ]
-                for name, points in _points(found).items() for k, test in enumerate(found["tests"])
+                for name, points in _points(found, over).items() for k, test in enumerate(found["tests"])
             },
             "EER, %",
+            over,
         )  # fmt: skip
     return charts
 
 
-def _points(found: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """The points of each recogniser's curve, and the whole set behind them where it has more identities."""
+def _points(found: Mapping[str, Any], over: str) -> dict[str, list[Mapping[str, Any]]]:
+    """The points of each recogniser's curve, and the whole set behind them where it has more."""
     points: dict[str, list[Mapping[str, Any]]] = {}
-    for point in found["curve"]:
+    for point in (p for p in found["curve"] if p["over"] == over):
         points.setdefault(point["recogniser"], []).append(point)
     for name, curve in points.items():
         whole = next(t for t in found["trained"] if t["recogniser"] == name)
-        if whole["identities"] > curve[-1]["identities"]:
+        if whole[over] > curve[-1][over]:
             curve.append(whole)
     return points
 
 
 def _short(trained: Mapping[str, Any]) -> str:
-    """The name without a version's digest, so that a legend holds it."""
-    name = str(trained["name"]).split(" ")[0]
+    """The name without its versions, so that a legend holds it."""
+    name = re.sub(r" \d{8}T\d{6}-\w+", "", str(trained["name"]))
     return f"{trained['recogniser']}, {name}" if trained["identities"] else str(trained["recogniser"])
 
 
@@ -86,12 +88,12 @@ def table(found: Mapping[str, Any]) -> str:
             f"{first['genuine_pairs']} genuine and {first['impostor_pairs']} impostor pairs ({test['note']})",
         ]  # fmt: skip
         fmrs = list(first["fnmr"])
-        heads = ["recogniser", "trained on", "identities", "rank-1", "EER", *(f"FNMR@FMR {f}" for f in fmrs)]
+        heads = ["recogniser", "trained on", "identities", "rank-1", "EER", *(f"TAR@FMR {f}" for f in fmrs)]
         rows = [heads]
         for trained in [*found["trained"], *found["curve"]]:
             result = trained["results"][k]
             rates = [result["identification"]["rank_one"], result["verification"]["eer"]]
-            rates += [result["verification"]["fnmr"][f] for f in fmrs]
+            rates += [tar(result["verification"]["fnmr"][f]) for f in fmrs]
             cells = [f"{page.number(r['value'])} ({page.interval(r)})" for r in rates]
             rows.append([trained["recogniser"], trained["name"][:40], str(trained["identities"]), *cells])
         lines += _lined_up(rows)

@@ -33,6 +33,7 @@ class Run:
     tests: tuple[NDArray[np.uint8], ...]
     seed: int
     folder: Path  # weights and half-done work
+    start: Path | None = None  # folder of the weights that it goes on from
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,14 @@ class Outcome:
     told: dict[str, Any]
 
 
-def folder_of(chosen: Chosen, palms: Labelled, seed: int, work: Path) -> Path:
-    """Where what is learned is kept: named by palms, settings, seed and code."""
+def folder_of(chosen: Chosen, palms: Labelled, seed: int, work: Path, start: Path | None = None) -> Path:
+    """Where what is learned is kept: named by palms, settings, seed, code and the weights it starts from."""
     given = {
         "recogniser": chosen.kind.name, "settings": asdict(chosen.settings), "seed": seed,
         "palms": palms.digest(), "source": _source(chosen),
     }  # fmt: skip
+    if start:
+        given["start"] = start.name
     return Stage("recognisers", None, code=CODE, given=given).place(Work(work)).path
 
 
@@ -62,15 +65,17 @@ def _source(chosen: Chosen) -> str:
 
 
 def outcomes(runs: Sequence[Run], workers: int, progress: Callable[[int, int], None]) -> Iterator[Outcome]:
-    """Of each run, in their order; equal ones are run once."""
-    first = {_key(run): run for run in reversed(runs)}
-    own = list(dict.fromkeys(_key(run) for run in runs))
+    """Of each run, in their order; equal ones are run once, and those that go on from others after these."""
+    own = {_key(run): run for run in reversed(runs)}
+    order = dict.fromkeys(_key(run) for run in runs)
     found: dict[Any, Outcome] = {}
     progress(0, len(own))
-    work = in_order(_outcome, [first[key] for key in own], min(workers, len(own)), _died)
-    for done, (key, outcome) in enumerate(zip(own, work, strict=True), 1):
-        found[key] = outcome
-        progress(done, len(own))
+    for later in (False, True):
+        keys = [key for key in order if bool(own[key].start) == later]
+        work = in_order(_outcome, [own[key] for key in keys], min(workers, len(keys)), _died)
+        for key, outcome in zip(keys, work, strict=True):
+            found[key] = outcome
+            progress(len(found), len(own))
     for run in runs:
         yield found[_key(run)]
 
@@ -90,6 +95,8 @@ def _learned(run: Run, say: Callable[[str], None]) -> Learned:
         nothing = np.empty((0, chosen.settings.size, chosen.settings.size), np.uint8)
         return chosen.kind.learn(nothing, np.empty(0, np.int64), chosen.settings, run.seed, run.folder, say)
     labels = np.unique(palms.labels, return_inverse=True)[1]
+    if run.start:
+        return chosen.kind.tune(palms.grey, labels, chosen.settings, run.seed, run.folder, say, run.start)
     return chosen.kind.learn(palms.grey, labels, chosen.settings, run.seed, run.folder, say)
 
 

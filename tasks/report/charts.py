@@ -19,7 +19,8 @@ SETTINGS: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "legend.frameon": False,
     "grid.color": LINE, "grid.linewidth": 0.8,
 }  # fmt: skip
-TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4)  # of a DET curve
+TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99, 0.999)  # of a DET curve
+DASHES: Any = ("-", (0, (4, 2)), (0, (1, 1.5)))  # a colour comes again with the next
 NAMES = {"genuine": "same identity", "impostor": "different identities", "real": "different photographs"}
 
 Interval = Mapping[str, float]  # value, low, high
@@ -50,32 +51,42 @@ def histogram(found: Mapping[str, Any], threshold: float | None) -> Figure:
 @mpl.rc_context(SETTINGS)
 def det(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     """Detection error trade-off: FNMR against FMR, both on normal deviate scales (Martin et al. 1997)."""
-    figure, axes = _axes((4.3, 3.4))
+    figure, axes = _axes((5.2, 4.2 + 0.09 * len(curves)) if len(curves) > 1 else (4.3, 3.4))
     deviate = NormalDist().inv_cdf
-    least = 0.4
-    for colour, (name, points) in zip(SERIES * len(curves), curves.items(), strict=False):
-        inside = [(x, y) for x, y in points if 0 < x < 0.5 and 0 < y < 0.9]
+    drawn: list[tuple[float, float]] = []
+    for k, (name, points) in enumerate(curves.items()):
+        inside = [(x, y) for x, y in points if 0 < x < 1 and 0 < y < 1]
         if not inside:
             continue
-        least = min(least, *(min(pair) for pair in inside))
-        axes.plot(*zip(*((deviate(x), deviate(y)) for x, y in inside), strict=True), color=colour, label=name)
+        drawn += inside
+        style = {"color": SERIES[k % len(SERIES)], "linestyle": DASHES[k // len(SERIES) % len(DASHES)]}
+        axes.plot(*zip(*((deviate(x), deviate(y)) for x, y in inside), strict=True), label=name, **style)
     if not axes.lines:
         axes.text(0.5, 0.5, "no errors to draw", transform=axes.transAxes, ha="center", color=QUIET)
-    shown = [t for t in TICKS if t >= least * 0.9] or list(TICKS[-2:])
-    places, words = [deviate(t) for t in shown], [f"{100 * t:g}" for t in shown]
-    axes.set_xticks(places, words)
-    axes.set_yticks(places, words)
-    axes.plot([places[0], places[-1]], [places[0], places[-1]], color=LINE, linewidth=0.9, zorder=0)
+    across, up = (_enclosing([p[side] for p in drawn]) for side in (0, 1))
+    axes.set_xticks([deviate(t) for t in across], [f"{100 * t:g}" for t in across])
+    axes.set_yticks([deviate(t) for t in up], [f"{100 * t:g}" for t in up])
+    axes.set(xlim=(deviate(across[0]), deviate(across[-1])), ylim=(deviate(up[0]), deviate(up[-1])))
+    ends = [max(across[0], up[0]), min(across[-1], up[-1])]
+    axes.plot(*[[deviate(t) for t in ends]] * 2, color=LINE, linewidth=0.9, zorder=0)
     axes.grid(True)
     axes.set(xlabel="FMR, %", ylabel="FNMR, %")
     if len(curves) > 1 and axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="upper right", fontsize=8.5)
+        figure.legend(loc="outside lower center", fontsize=8.5, ncols=2)
     return figure
 
 
+def _enclosing(rates: Sequence[float]) -> list[float]:
+    """The ticks around all rates, and those between: both ends of the axis are ticks."""
+    low, high = (min(rates), max(rates)) if rates else (0.01, 0.4)
+    first = max((k for k, t in enumerate(TICKS) if t <= low), default=0)
+    last = min((k for k, t in enumerate(TICKS) if t >= high), default=len(TICKS) - 1)
+    return list(TICKS[first : max(last, first + 1) + 1])
+
+
 @mpl.rc_context(SETTINGS)
-def utility(lines: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> Figure:
-    """A rate (shares, drawn in %) against the number of identities trained on, with its intervals."""
+def utility(lines: Mapping[str, Sequence[tuple[int, Interval]]], label: str, over: str) -> Figure:
+    """A rate (shares, drawn in %) against the number of identities, or what else `over` names, trained on."""
     figure, axes = _axes((4.3, 2.9))
     for colour, (name, points) in zip(SERIES * len(lines), lines.items(), strict=False):
         at, rates = [p[0] for p in points], [p[1] for p in points]
@@ -87,7 +98,7 @@ def utility(lines: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> 
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(t) for t in ticks])
     axes.minorticks_off()
-    axes.set(xlabel="identities trained on", ylabel=label, ylim=(0, None))
+    axes.set(xlabel=f"{over} trained on", ylabel=label, ylim=(0, None))
     axes.legend(fontsize=8.5)
     return figure
 

@@ -41,6 +41,7 @@ class Settings:
     scale: float = 24.0  # of the cosines
     validation: float = 0.1  # share of the identities that are only looked at
     augment: bool = True
+    tuning: float = 0.25  # share of the learning rate when it goes on from weights learned elsewhere
 
     def changed(self, name: str, value: str) -> "Settings":
         """One setting from its text, `width` = `32`. Raises RecogniserError."""
@@ -80,6 +81,7 @@ class Recogniser(Part, ABC):
     """One kind of recogniser, stateless; plug-ins subclass it (entry point palmforge.recognisers)."""
 
     learns: ClassVar[bool] = True  # False: it needs no palms, and is the same whatever it is given
+    tunes: ClassVar[bool] = False  # it can go on from weights that it learned elsewhere
     source: ClassVar[str]  # who proposed it
     settings: ClassVar[Settings] = Settings()
 
@@ -98,6 +100,13 @@ class Recogniser(Part, ABC):
         `folder` keeps weights and half-done work: what it holds already is not learned again. `say` hears a
         line at each look.
         """
+
+    def tune(
+        self, grey: NDArray[np.uint8], labels: NDArray[np.int64], settings: Settings, seed: int,
+        folder: Path, say: Say, start: Path,
+    ) -> Learned:  # fmt: skip
+        """As `learn`, from what the folder `start` keeps; only asked of a recogniser that `tunes`."""
+        raise RecogniserError(f"{self.name} cannot go on from weights that it learned elsewhere")
 
 
 class Vectors:

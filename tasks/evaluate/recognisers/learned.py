@@ -16,6 +16,8 @@ from tasks.evaluate.recognisers.kind import Learned, Recogniser, RecogniserError
 class ArcFaceRecogniser(Recogniser):
     """A network of `tasks.evaluate.recognisers.networks`, trained with an additive angular margin."""
 
+    tunes = True
+
     def __init__(self, name: str, summary: str, source: str, network: str, settings: Settings) -> None:
         self.name, self.summary, self.source = name, summary, source  # type: ignore[misc]
         self.network, self.settings = network, settings  # type: ignore[misc]
@@ -34,7 +36,20 @@ class ArcFaceRecogniser(Recogniser):
         """Train, or read what is kept."""
         from tasks.evaluate.recognisers.training import fit  # costly: torch
 
-        return fit(self.make(), grey, labels, settings, seed, folder, say)
+        return fit(self.make(), grey, labels, self.fitted(settings), seed, folder, say)
+
+    def tune(
+        self, grey: NDArray[np.uint8], labels: NDArray[np.int64], settings: Settings, seed: int,
+        folder: Path, say: Say, start: Path,
+    ) -> Learned:  # fmt: skip
+        """Train on from the weights that `start` keeps."""
+        from tasks.evaluate.recognisers.training import fit  # costly: torch
+
+        return fit(self.make(), grey, labels, self.fitted(settings), seed, folder, say, start)
+
+    def fitted(self, settings: Settings) -> Settings:
+        """The settings as the network needs them."""
+        return settings
 
 
 class OwnRecogniser(ArcFaceRecogniser):
@@ -57,10 +72,7 @@ class OwnRecogniser(ArcFaceRecogniser):
             ) from None
         return lambda settings: factory(settings.size)
 
-    def learn(
-        self, grey: NDArray[np.uint8], labels: NDArray[np.int64], settings: Settings, seed: int,
-        folder: Path, say: Say,
-    ) -> Learned:  # fmt: skip
+    def fitted(self, settings: Settings) -> Settings:
         """Its vectors' length is asked of it first."""
         import torch
 
@@ -68,7 +80,7 @@ class OwnRecogniser(ArcFaceRecogniser):
             found = self.make()(settings).eval()(torch.zeros(2, 1, settings.size, settings.size))
         if found.ndim != 2:
             raise RecogniserError(f"{self.name}: gives {tuple(found.shape)} for two palms, wanted (2, dim)")
-        return super().learn(grey, labels, replace(settings, dim=found.shape[1]), seed, folder, say)
+        return replace(settings, dim=found.shape[1])
 
 
 PALMNET = ArcFaceRecogniser(
@@ -79,10 +91,10 @@ COMPNET = ArcFaceRecogniser(
     "competition", Settings(dim=256),
 )  # fmt: skip
 MOBILEFACENET = ArcFaceRecogniser(
-    "mobilefacenet", "MobileFaceNet with ArcFace", "Chen et al., CCBR 2018", "mobilefacenet",
-    Settings(width=64, dim=128),
+    "mobilefacenet", "MobileFaceNet, half as wide, with ArcFace", "Chen et al., CCBR 2018", "mobilefacenet",
+    Settings(width=32, dim=128),
 )  # fmt: skip
 RESNET18 = ArcFaceRecogniser(
-    "resnet18", "ResNet-18 with ArcFace", "He et al., CVPR 2016; Deng et al., CVPR 2019", "resnet18",
-    Settings(width=64, dim=256),
+    "resnet18", "ResNet-18, half as wide, with ArcFace", "He et al., CVPR 2016; Deng et al., CVPR 2019",
+    "resnet18", Settings(width=32, dim=256),
 )  # fmt: skip

@@ -30,7 +30,7 @@ class Chosen:
     settings: Settings
 
 
-def parse_recogniser(text: str, size: int = 0, steps: int = 0, augment: bool = True) -> Chosen:
+def parse_recogniser(text: str, size: int = 0, steps: int = 0) -> Chosen:
     """Read NAME or module:factory, and KEY=VALUE behind commas.
 
     size, steps: of every recogniser that learns, unless its text has its own; 0 = as the recogniser says.
@@ -42,7 +42,6 @@ def parse_recogniser(text: str, size: int = 0, steps: int = 0, augment: bool = T
     if kind.learns:
         for key, given in (("size", size), ("steps", steps)):
             settings = settings.changed(key, str(given)) if given else settings
-        settings = settings.changed("augment", str(augment))
     for change in changes:
         key, _, value = change.partition("=")
         settings = settings.changed(key.strip(), value.strip())

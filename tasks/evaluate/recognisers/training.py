@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ LEAST = 10  # identities; with fewer none is kept out, and nothing says when to 
 
 def fit(
     make: Callable[[Settings], nn.Module], grey: NDArray[np.uint8], labels: NDArray[np.int64], s: Settings,
-    seed: int, folder: Path, say: Say,
+    seed: int, folder: Path, say: Say, start: Path | None = None,
 ) -> Learned:  # fmt: skip
     """Train `make(s)` on palms (n, size, size) of identities 0 … m - 1, or read what `folder` keeps.
 
+    start: the folder of another training, from whose weights it goes on at a lower learning rate.
     A training that was killed goes on at its last look, and ends with the same weights. Raises
     RecogniserError when there are fewer than two identities.
     """
@@ -34,6 +36,9 @@ def fit(
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # initial weights and dropout
         net = make(s).to(at).to(memory_format=torch.channels_last)
+        if start:
+            net.load_state_dict(load_file(start / WEIGHTS))
+            s = replace(s, learning_rate=s.learning_rate * s.tuning)
         if not (folder / TOLD).is_file():
             _Training(net, grey, labels, s, seed, folder, say).run()
         net.load_state_dict(load_file(folder / WEIGHTS))
@@ -49,6 +54,12 @@ def embed(net: nn.Module, grey: NDArray[np.uint8], batch: int = 64) -> NDArray[n
         batches = torch.from_numpy(grey).split(batch)  # type: ignore[no-untyped-call]
         parts = [F.normalize(net(_floats(part).to(at))).cpu() for part in batches]
     return np.asarray(torch.cat(parts).numpy())
+
+
+def precision(at: torch.device) -> torch.dtype:
+    """What a training computes in: bfloat16 on a CPU that has it, at twice the speed; else float32."""
+    able = torch.cpu.get_capabilities() if at.type == "cpu" else {}
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 
 
 def _floats(grey: Tensor) -> Tensor:
@@ -79,6 +90,7 @@ class _Training:
         self.index = torch.from_numpy(np.unique(labels[~unseen], return_inverse=True)[1])
         self.net, self.s, self.folder, self.say, self.seed = net, s, folder, say, seed
         self.at = next(net.parameters()).device
+        self.dtype = precision(self.at)
         self.loss = ArcFaceLoss(known - len(kept_out), s.dim, margin=0.0, scale=s.scale)
         self.loss.to(self.at)
         groups: list[dict[str, Any]] = [{"params": net.parameters()}]
@@ -103,6 +115,7 @@ class _Training:
         fsync_file(self.folder / f".{WEIGHTS}")
         (self.folder / f".{WEIGHTS}").replace(self.folder / WEIGHTS)
         told = {"converged": converged, "steps": self.step, "trace": self.trace, "seed": self.seed}
+        told["precision"] = str(self.dtype).removeprefix("torch.")
         atomic_write(self.folder / TOLD, json.dumps(told).encode())
         (self.folder / HALF).unlink(missing_ok=True)
         if not converged:
@@ -140,7 +153,9 @@ class _Training:
         x = augment(x, self.rng, Augmentation()) if s.augment else x
         x = x.to(self.at, memory_format=torch.channels_last)
         self.loss.margin = s.margin * min(1.0, self.step / (5 * s.warmup))  # a full one can collapse at once
-        loss: Tensor = self.loss(self.net(x), self.index[take].to(self.at))
+        with torch.autocast(self.at.type, self.dtype, enabled=self.dtype != torch.float32):
+            vectors = self.net(x)
+        loss: Tensor = self.loss(vectors.float(), self.index[take].to(self.at))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

@@ -43,6 +43,7 @@ class TestSet(Part, ABC):
     form: ClassVar[str]  # what is looked for below its folder, in words
     palms: ClassVar[int] = 0  # published number of identities; 0 = not published
     pictures: ClassVar[int] = 0  # published number of pictures; 0 = not published, or it depends on the copy
+    regions: ClassVar[tuple[str, ...]] = ("roi", "segmented")  # folders of regions, photographs beside them
     turn: ClassVar[int] = 0  # degrees clockwise that turn its regions of interest so that the fingers are up
     link: ClassVar[str] = ""  # where its authors offer it
 
@@ -54,16 +55,27 @@ class TestSet(Part, ABC):
         """
 
     def listed(self, folder: Path) -> Listed:
-        """All its pictures below `folder`. Raises SourceError: what was looked for, what is there."""
+        """All its pictures below `folder`; where regions lie beside the photographs they are cut from, these.
+
+        Raises SourceError: what was looked for, what is there.
+        """
         found = pictures_below(folder)
         names = [path.relative_to(folder.parent).as_posix() for path in found]
-        shots = [shot for path, name in zip(found, names, strict=True) if (shot := self.shot(path, name))]
+        read = [(name, self.shot(path, name)) for path, name in zip(found, names, strict=True)]
+        shots = [shot for _, shot in read if shot]
+        cut = [shot for name, shot in read if shot and self._in_regions(name)]
         if not shots:
             seen = ", ".join(names[:3]) if names else "no picture at all"
             raise SourceError(
                 "not_this_set", f"{folder}: not {self.name}: looked for {self.form}; found {seen}"
             )
-        return Listed(shots, self.account(shots, len(found) - len(shots)))
+        if not cut or len(cut) == len(shots):
+            return Listed(shots, self.account(shots, len(found) - len(shots)))
+        said = f"only the regions of interest, {len(shots) - len(cut)} photographs beside them left out; "
+        return Listed(cut, said + self.account(cut, len(found) - len(shots)))
+
+    def _in_regions(self, name: str) -> bool:
+        return any(part.lower() in self.regions for part in name.split("/")[:-1])
 
     def account(self, shots: list[Shot], others: int) -> str:
         """How much of the published set is there, and what lies beside it."""

@@ -73,7 +73,7 @@ class CasiaMs(PatternSet):
     name = "casia-ms"
     summary = "CASIA multi-spectral palmprints: 200 palms, 6 spectra of 6"
     form = "SSS_(l|r)_(460|630|700|850|940|WHT)_KK.jpg"
-    pattern = rf"(?:^|/)(?P<subject>\d+)_(?P<hand>[lr])_(?P<device>460|630|700|850|940|WHT)_\d+{END}"
+    pattern = rf"(?:^|/|roi_)(?P<subject>\d+)_(?P<hand>[lr])_(?P<device>460|630|700|850|940|WHT)_\d+{END}"
     palms, pictures = 200, 7_200
     link = "http://biometrics.idealtest.org"
 

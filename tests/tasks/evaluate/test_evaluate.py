@@ -87,8 +87,8 @@ def test_files_and_table_hold_the_figures(found, tmp_path):
         "evaluation.html",
         "det_0.png",
         "det_0.svg",
-        "utility.png",
-        "utility.svg",
+        "utility_identities.png",
+        "utility_identities.svg",
     } <= names
     text = page.read_text()
     assert (
@@ -117,7 +117,7 @@ def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise(t
     test = of_renderer("test", 0, 12, 4, 64)
     rng = np.random.default_rng(0)
     noise = Labelled("noise", rng.integers(0, 256, test.grey.shape, np.uint8), test.labels)
-    chosen = parse_recogniser("palmnet,size=64,steps=60,batch=32,validation=0", augment=False)
+    chosen = parse_recogniser("palmnet,size=64,steps=60,batch=32,validation=0,augment=false")
     known, blind = (
         evaluate._results([test], [[PROTOCOLS["all"]]], [run], [*outcomes([run], 1, lambda *_: None)])[0]
         for palms in (test, noise)
