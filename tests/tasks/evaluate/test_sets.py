@@ -112,8 +112,9 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_set_at_its_published_size_is_complete_and_without_its_last_palm_it_is_not(name):
     kind = TESTSETS.get(name)
-    shots = [kind.shot(Path(n), n) for n in PUBLISHED[name]]
-    assert all(shots)
+    names = list(PUBLISHED[name])
+    shots = [shot for n in names if (shot := kind.shot(Path(n), n))]
+    assert len(shots) == len(names)
     said = kind.account(shots, 0)
     assert said.startswith(f"{kind.palms} of {kind.palms} palms") and "INCOMPLETE" not in said, said
     if kind.pictures:
