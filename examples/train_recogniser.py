@@ -49,16 +49,14 @@ class Recogniser(nn.Module):
         """Where a crease lies says whose it is: the last grid is flattened, not pooled."""
         grey = adaptive_avg_pool2d(images.float().mean(1, keepdim=True), SIDE)
         mean, spread = grey.mean((2, 3), keepdim=True), grey.std((2, 3), keepdim=True)
-        found: Tensor = self.layers((grey - mean) / (spread + 1))
-        return found
+        return torch.as_tensor(self.layers((grey - mean) / (spread + 1)))
 
 
 @torch.inference_mode()
 def verify(model: nn.Module, source: Path, view: str, split: str) -> dict[str, float]:
     """Equal error rate, and true accepts at 1 % false accepts, on the pairs of a split."""
     data = PalmDataset(source, split=split, view=view, augmented=False, columns=["sample_id"])
-    device = next(model.parameters()).device
-    found: dict[str, float] = {}
+    device, found = next(model.parameters()).device, dict[str, float]()
     model.eval()
     for batch in data.loader(64, shuffle=False):
         vectors = normalize(model(batch["image"].to(device))).cpu().numpy()
