@@ -34,4 +34,28 @@ def push(dataset: Path, address: str, public: bool, unjudged: bool) -> None:
         click.echo(f"LATEST   stays {pushed.newest}, which is newer")
 
 
-VERBS = (push,)
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--with", "older", type=click.Path(path_type=Path), help="an older version to lay beside it")
+@click.option(
+    "--port", default=8765, show_default=True, help="of this machine's loopback; 0 = any that is free"
+)
+@click.option("--open", "opens", is_flag=True, help="also open it in the web browser")
+def browse(dataset: Path, older: Path | None, port: int, opens: bool) -> None:
+    """Look at DATASET on a page: identities, captures, rejects, neighbours; nothing leaves this machine.
+
+    The page answers on this machine's loopback alone. Ctrl-C ends it.
+    """
+    from manifests.read.open import open_dataset
+    from tasks.browse.serve import serve
+
+    def say(address: str) -> None:
+        click.echo(f"browse   {address}\nCtrl-C ends it")
+        if opens:
+            click.launch(address)
+
+    with friendly_errors():
+        serve(open_dataset(dataset), open_dataset(older) if older else None, port, say)
+
+
+VERBS = (push, browse)

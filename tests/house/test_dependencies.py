@@ -14,8 +14,6 @@ FOR_OTHERS = {  # imported by what we import
     "opencv-python-headless": "albumentations",
     "fastapi": "prefect",
     "s3fs": "fsspec",
-    "starlette": "fastapi",
-    "uvicorn": "prefect",
 }
 WITH_OTHERS = {  # comes with what we declare
     "markupsafe": "jinja2",
