@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from flows.cli.options import friendly_errors
+from manifests.words import VIEWS
 from tasks.engines.registry import DRAWS, ENGINES
 
 
@@ -16,7 +17,7 @@ from tasks.engines.registry import DRAWS, ENGINES
 @click.option("--identity", default="", help="SEED/NUMBER or an identity.json; without it, a new individual")
 @click.option("--engine", type=click.Choice(ENGINES.names()), default=DRAWS, show_default=True)
 @click.option("--checkpoint", default="shipped", show_default=True, help="folder of the engine's weights")
-@click.option("--view", type=click.Choice(["palm", "hand"]), default="palm", show_default=True)
+@click.option("--view", type=click.Choice(VIEWS), default="palm", show_default=True)
 @click.option("--size", default=128, show_default=True, help="side of the pictures in pixels")
 @click.option("--gif", is_flag=True, help="also variations.gif, all pictures one after the other")
 @click.option("--workers", default=0, help="processes; 0 = one a core")

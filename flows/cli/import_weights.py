@@ -7,13 +7,14 @@ import click
 
 from flows.cli.options import friendly_errors
 from manifests.files.layout import atomic_write
+from manifests.words import VIEWS
 
 
 @click.command("import-weights")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder of the checkpoint")
 @click.option("--size", default=128, show_default=True, help="side of its pictures; the file does not say")
-@click.option("--view", type=click.Choice(["palm", "hand"]), default="palm", show_default=True)
+@click.option("--view", type=click.Choice(VIEWS), default="palm", show_default=True)
 def import_weights(file: Path, out: Path, size: int, view: str) -> None:
     """Convert FILE, a model-N.pt of denoising-diffusion-pytorch's Trainer, for the engine ddpm-tps."""
     with friendly_errors():

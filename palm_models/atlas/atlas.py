@@ -20,7 +20,8 @@ from palm_models.render.surface import Canvas, scar_lines
 from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
-RECTS = {"palm": (-0.70, -0.42, 0.76, 1.04), "hand": (-0.95, -1.85, 1.85, 1.95)}  # x0, y0, x1, y1
+PALM = (-0.70, -0.42, 0.76, 1.04)  # x0, y0, x1, y1
+WHOLE = (-0.95, -1.85, 1.85, 1.95)
 GROUPS = 4  # directions of lines that stretched skin closes or opens together, 45 degrees apart
 PRINCIPAL = ("heart", "head", "life", "fate", "sun", "mercury", "inner_life", "branch", "flexion")
 DETAIL = 90  # points of a principal crease
@@ -52,7 +53,7 @@ class Atlas:
 
 def draw_atlas(identity: Identity, view: View, density: float) -> Atlas:
     """Everything an identity's skin carries, `density` pixels a palm width; the same skin at any density."""
-    x0, y0, x1, y1 = RECTS[view]
+    x0, y0, x1, y1 = PALM if view == "palm" else WHOLE
     canvas = Canvas((int((y1 - y0) * density), int((x1 - x0) * density)), (x0, y0), density)
     principal = _principal(identity, canvas)
     lines = _lines(identity, canvas)

@@ -23,8 +23,11 @@ from palm_models.render.scene import fills
 from palm_models.render.warp import Warp, warp
 
 Float = NDArray[np.float32]
-FINEST = {"palm": 256, "hand": 384}  # smaller views are drawn at 1.5 times their side, at most this
-WIDTHS = {"palm": 1.046, "hand": 3.82}  # palm widths that a view shows
+FINEST: dict[View, int] = {
+    "palm": 256,
+    "hand": 384,
+}  # smaller views are drawn at 1.5 times their side, at most this
+WIDTHS: dict[View, float] = {"palm": 1.046, "hand": 3.82}  # palm widths that a view shows
 
 
 class AtlasEngine:
@@ -47,13 +50,13 @@ class AtlasEngine:
         if len(own) < len(captures):
             raise TypeError("the atlas draws captures of palm_models.atlas")
         side = working_side(view, size)
-        atlas = draw_atlas(identity, view, side / WIDTHS[view])
+        atlas = draw_atlas(identity, view, side / WIDTHS.get(view, WIDTHS["hand"]))
         return [render(atlas, identity, capture, view, size) for capture in own]
 
 
 def working_side(view: View, size: int) -> int:
     """Pixels a side that a picture is drawn with before it is reduced to `size`."""
-    return max(size, min(round(1.5 * size), FINEST[view]))
+    return max(size, min(round(1.5 * size), FINEST.get(view, FINEST["hand"])))
 
 
 def render(atlas: Atlas, identity: Identity, capture: Capture, view: View, size: int) -> Drawing:

@@ -1,5 +1,7 @@
 """The canonical frames: where a hand's 21 landmarks put the views `palm` and `hand`."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,7 @@ from manifests.words import View
 WRIST, THUMB_TIP, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP = 0, 4, 5, 9, 13, 17
 INDEX_PIP, MIDDLE_PIP, RING_PIP, PINKY_PIP = 6, 10, 14, 18
 
+Points = NDArray[np.float64]
 VALLEY_REACH = 0.30  # the web between two fingers, as a share of the way from their MCP to their PIP joints
 PALM_SIDE = 1.40  # side of view `palm` in valley distances; 7/6 in Zhang et al. 2017, wider keeps all lines
 PALM_DROP = 0.04  # gap between the valley line and the top of view `palm`, in valley distances
@@ -42,7 +45,7 @@ def frame_matrix(landmarks: NDArray[np.floating], view: View, size: int) -> NDAr
     p = np.asarray(landmarks, np.float64)
     if not np.isfinite(p).all() or palm_width(p) < 1e-6:
         raise ValueError("landmarks span no palm")
-    down, centre, side = _palm_square(p) if view == "palm" else _hand_square(p)
+    down, centre, side = SQUARES[view](p)
     scale = size / side
     right = np.array([down[1], -down[0]])
     linear = scale * np.stack([right, down])
@@ -70,6 +73,13 @@ def _hand_square(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     low, high = local.min(axis=0), local.max(axis=0)
     centre = (low + high) / 2 @ np.stack([right, down])
     return down, centre, float((high - low).max() / (1 - 2 * HAND_MARGIN))
+
+
+# The square that a view shows, from landmarks (21, 2): direction of its down, its centre, its side.
+SQUARES: Mapping[View, Callable[[Points], tuple[Points, Points, float]]] = {
+    "palm": _palm_square,
+    "hand": _hand_square,
+}
 
 
 def transform(points: NDArray[np.floating], matrix: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -17,14 +17,12 @@ from palm_models.hand.skeleton import rest
 from palm_models.render import ridges
 
 Float = NDArray[np.float32]
-RECTS = {
-    "palm": (-0.80, -0.52, 0.88, 1.16),
-    "hand": (-0.95, -1.85, 1.85, 1.95),
-}  # x0, y0, x1, y1 in palm widths
-DETAIL = {
-    "palm": 1.75,
-    "hand": 4.2,
-}  # pixels a palm width of the surface for each pixel of the view's side, at least
+PALM = (-0.80, -0.52, 0.88, 1.16)  # x0, y0, x1, y1 in palm widths
+WHOLE = (-0.95, -1.85, 1.85, 1.95)
+PALM_DETAIL, DETAIL = (
+    1.75,
+    4.2,
+)  # pixels a palm width of the surface for each pixel of the view's side, at least
 DIRECTIONS = 3  # groups of wrinkles by direction, which stretched skin closes or opens together
 SIGMAS = (0.62, 0.9, 1.3, 1.9, 2.8, 4.1, 6.0)  # widths that lines are drawn with, in surface pixels
 WANDER = 0.0045  # sideways wander of lines, palm widths
@@ -48,8 +46,8 @@ class Surface:
 
 def surface(identity: Identity, view: View, size: int) -> Surface:
     """Draws everything an identity's skin carries for views of `size` pixels."""
-    x0, y0, x1, y1 = RECTS[view]
-    density = max(128, size) * DETAIL[view] if view == "palm" else max(192, size) * DETAIL[view] / 10 * 3.2
+    x0, y0, x1, y1 = PALM if view == "palm" else WHOLE
+    density = max(128, size) * PALM_DETAIL if view == "palm" else max(192, size) * DETAIL / 10 * 3.2
     shape = (int((y1 - y0) * density), int((x1 - x0) * density))
     rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed))
     canvas = Canvas(shape, (x0, y0), density)

@@ -17,10 +17,8 @@ from palm_models.hand.skeleton import PLAIN, Body, Build, Skeleton, body, landma
 Array = NDArray[np.float64]
 Float = NDArray[np.float32]
 CAMERA = 5.0  # distance of the camera, palm widths
-STEPS = {
-    "palm": 24,
-    "hand": 96,
-}  # cells a side in which the way back is computed exactly; between them it is smooth
+PALM_STEPS = 24  # cells a side in which the way back is computed exactly; between them it is smooth
+LEAST_STEPS = 96  # of views with fingers
 SOFT_SPOTS = ((0.42, 0.55, 1.0), (0.0, -0.15, 0.5), (-0.45, 0.6, 0.4))  # x, y, extra mobility of skin
 
 
@@ -54,7 +52,7 @@ def warp(identity: Identity, capture: Capture, view: View, size: int, build: Bui
     seen = _project(tilt, flat)
     frame = _misplace(frame_matrix(seen, view, size), capture, size, 1.0 if view == "palm" else 0.4)
     matrix = np.vstack([frame, [0, 0, 1]]) @ tilt
-    steps = STEPS[view] if view == "palm" else max(STEPS[view], size // 2)
+    steps = PALM_STEPS if view == "palm" else max(LEAST_STEPS, size // 2)
     ticks = np.linspace(0, size - 1, steps + 1)
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
     plane = _project(np.asarray(np.linalg.inv(matrix), np.float64), grid)

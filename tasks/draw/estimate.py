@@ -13,7 +13,7 @@ from tasks.workers.parallel import available_cores
 
 # Seconds of one core, as bench/README.md has them; bytes a pixel of palms at quality 95.
 INGEST, ALIGN = 0.03, 0.2  # a photograph
-JUDGING = {"identity": 0.1, "palm": 0.005, "hand": 0.02}  # an identity, a picture of a view
+JUDGING = {"identity": 0.1, "palm": 0.005, "view": 0.02}  # an identity, a palm, a picture of another view
 PUBLISH = 0.01  # an image, report and measures included
 BYTES = {"png": 1.3, "jpeg": 0.4, "webp": 0.25}
 TWICE = 2.1  # shards in the work folder, and the version
@@ -75,7 +75,9 @@ def estimate(recipe: Recipe) -> Estimate:
         seconds["train"] = (cost.training or None) if cost else None
     seconds["draw"] = images * cost.image / workers if cost else None
     if recipe.gates.use:
-        each = sum(JUDGING[view] for view in d.views) * (1 + recipe.augment.copies)
+        each = sum(JUDGING["palm" if view == "palm" else "view"] for view in d.views) * (
+            1 + recipe.augment.copies
+        )
         seconds["judge"] = d.identities * (JUDGING["identity"] + d.captures * each) / workers
     seconds["publish"] = PUBLISH * images
     size = TWICE * images * BYTES[d.image_format] * sum(d.side(view) ** 2 for view in d.views) / len(d.views)

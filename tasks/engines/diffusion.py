@@ -22,6 +22,7 @@ class Diffusion(Engine):
     name = "diffusion"
     summary = "real skin on the rendered hand; weights are shipped, or trained"
     learned = True
+    views = ("palm", "hand")  # its network tells these two apart
     shipped = SHIPPED
     code = ("palm_models.engines.diffusion.engine",)
 

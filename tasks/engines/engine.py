@@ -16,7 +16,7 @@ import palm_models.hand.capture
 import palm_models.hand.identity
 from manifests.effects import drawn
 from manifests.registry import Part
-from manifests.words import Hand, View
+from manifests.words import VIEWS, Hand, View
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 
@@ -66,7 +66,7 @@ class Cost:
 class Engine(Part, ABC):
     """One kind of engine, stateless; plug-ins subclass it (entry point palmforge.engines)."""
 
-    views: ClassVar[tuple[View, ...]] = ("palm", "hand")
+    views: ClassVar[tuple[View, ...]] = VIEWS
     one_view: ClassVar[bool] = False  # draws only the view that it learned
     parametric: ClassVar[bool] = True  # obeys the traits of an identity and the circumstances of a capture
     learned: ClassVar[bool] = False  # draws with weights

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import decode
 from manifests.read.open import open_dataset
-from manifests.words import HANDS, View
+from manifests.words import HANDS, VIEWS
 from palm_models.measure.encoder import to_grey
 from tasks.photographs.sources.found import SourceError
 from tasks.report.sampled import palm
@@ -99,7 +99,7 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> La
     dataset = open_dataset(path)
     light = dataset.rows(["split", "view", "label"])
     views = set(light["view"].to_pylist())
-    view: View = "palm" if "palm" in views else "hand"
+    view = next(view for view in VIEWS if view in views)  # the palm, where there is one
     wanted = (light["split"].to_numpy() == split) & (light["view"].to_numpy() == view)
     counts = Counter(light["label"].to_numpy()[wanted].tolist())
     if not counts:

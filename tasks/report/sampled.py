@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from manifests.contract.images import decode
 from manifests.files.layout import MANIFEST
 from manifests.read.open import Version
-from manifests.words import View
+from manifests.words import VIEWS, View
 from palm_models.hand.frame import frame_matrix
 from palm_models.photo.pyramid import Pyramid
 
@@ -42,7 +42,7 @@ def sample(dataset: Version, seed: int, images: int = IMAGES) -> Sampled:
     """The first captures of identities drawn by seed: none augmented, of view palm where there is one."""
     total = dataset.identity_count
     views = counts(dataset, "view")
-    view: View = "palm" if "palm" in views else "hand"
+    view = next(view for view in VIEWS if view in views)  # the palm, where there is one
     plain = counts(dataset, "augmented")["False"] / (total * len(views))
     per_identity = max(2, min(CAPTURES, round(plain)))
     chosen = np.random.default_rng(seed).permutation(total)[: max(2, images // per_identity)]
@@ -68,8 +68,8 @@ def sample(dataset: Version, seed: int, images: int = IMAGES) -> Sampled:
 
 
 def palm(picture: Pictures, view: View, landmarks: NDArray[np.floating]) -> Pictures:
-    """The palm (SIDE, SIDE, 3) of a picture of either view; landmarks (21, 2) in its pixels."""
-    if view == "hand":
+    """The palm (SIDE, SIDE, 3) of a picture of any view; landmarks (21, 2) in its pixels."""
+    if view != "palm":
         return Pyramid(picture).warp(frame_matrix(landmarks, "palm", SIDE), SIDE)
     return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 

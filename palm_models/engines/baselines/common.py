@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from manifests.words import HANDS, Hand, View
+from manifests.words import HANDS, VIEWS, Hand, View
 from palm_models import seeds
 from palm_models.engines.checkpoint import (
     CheckpointError,
@@ -63,7 +63,7 @@ def load_baseline(folder: Path, engine: str, spec: type[Spec]) -> tuple[Spec, Vi
     try:
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in config["network"].items()}
         view: View = config["view"]
-        if view not in ("palm", "hand"):
+        if view not in VIEWS:
             raise ValueError(f"view {view}")
         return spec(**values), view, digest
     except (ValueError, TypeError, KeyError, AttributeError) as error:
