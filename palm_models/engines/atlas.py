@@ -23,10 +23,8 @@ from palm_models.render.scene import fills
 from palm_models.render.warp import Warp, warp
 
 Float = NDArray[np.float32]
-FINEST: dict[View, int] = {
-    "palm": 256,
-    "hand": 384,
-}  # smaller views are drawn at 1.5 times their side, at most this
+# Smaller views are drawn at 1.5 times their side, at most this.
+FINEST: dict[View, int] = {"palm": 256, "hand": 384}
 WIDTHS: dict[View, float] = {"palm": 1.046, "hand": 3.82}  # palm widths that a view shows
 
 

@@ -19,10 +19,7 @@ from palm_models.render import ridges
 Float = NDArray[np.float32]
 PALM = (-0.80, -0.52, 0.88, 1.16)  # x0, y0, x1, y1 in palm widths
 WHOLE = (-0.95, -1.85, 1.85, 1.95)
-PALM_DETAIL, DETAIL = (
-    1.75,
-    4.2,
-)  # pixels a palm width of the surface for each pixel of the view's side, at least
+PALM_DETAIL, DETAIL = 1.75, 4.2  # surface pixels a palm width for each pixel of the view's side, at least
 DIRECTIONS = 3  # groups of wrinkles by direction, which stretched skin closes or opens together
 SIGMAS = (0.62, 0.9, 1.3, 1.9, 2.8, 4.1, 6.0)  # widths that lines are drawn with, in surface pixels
 WANDER = 0.0045  # sideways wander of lines, palm widths
