@@ -23,13 +23,12 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.transforms import v2
 
-from manifests.read.dataset import PalmDataset
+from manifests.read import PalmDataset, open_dataset
 
 DIM, SIDE = 128, 64  # length of an embedding; px, the picture as the network sees it
 AUGMENT = v2.Compose([
     v2.RandomAffine(degrees=12, translate=(0.08, 0.08), scale=(0.88, 1.14), shear=4),
-    v2.ColorJitter(brightness=0.4, contrast=0.4),
-    v2.RandomErasing(0.3, scale=(0.02, 0.15)),
+    v2.ColorJitter(brightness=0.4, contrast=0.4), v2.RandomErasing(0.3, scale=(0.02, 0.15)),
 ])  # fmt: skip  # no mirroring: a mirrored left hand is nobody's right hand
 
 
@@ -41,9 +40,8 @@ class Recogniser(nn.Module):
         channels, layers = [1, width, 2 * width, 4 * width, 4 * width], []
         for inputs, outputs in pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-        grid = 4 * width * (SIDE // 16) ** 2
-        head = [nn.Flatten(), nn.Dropout(0.2), nn.Linear(grid, DIM), nn.BatchNorm1d(DIM)]
-        self.layers = nn.Sequential(*layers, *head)
+        layers += [nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width * (SIDE // 16) ** 2, DIM)]
+        self.layers = nn.Sequential(*layers, nn.BatchNorm1d(DIM))
 
     def forward(self, images: Tensor) -> Tensor:
         """Where a crease lies says whose it is: the last grid is flattened, not pooled."""
@@ -54,7 +52,11 @@ class Recogniser(nn.Module):
 
 @torch.inference_mode()
 def verify(model: nn.Module, source: Path, view: str, split: str) -> dict[str, float]:
-    """Equal error rate, and true accepts at 1 % false accepts, on the pairs of a split."""
+    """Equal error rate, and true accepts at 1 % false accepts, on the pairs of a split; {} without pairs."""
+    chosen = [("split", "==", split), ("view", "==", view)]
+    pairs = pd.read_parquet(open_dataset(source).path / "pairs.parquet", filters=chosen)
+    if pairs["mated"].nunique() < 2:
+        return {}
     data = PalmDataset(source, split=split, view=view, augmented=False, columns=["sample_id"])
     device, found = next(model.parameters()).device, dict[str, float]()
     model.eval()
@@ -62,8 +64,6 @@ def verify(model: nn.Module, source: Path, view: str, split: str) -> dict[str, f
         vectors = normalize(model(batch["image"].to(device))).cpu().numpy()
         found.update(zip(batch["sample_id"], vectors, strict=True))
     model.train()
-    pairs = pd.read_parquet(data.version.path / "pairs.parquet")
-    pairs = pairs[(pairs["split"] == split) & (pairs["view"] == view)]
     left, right = (np.stack([found[name] for name in pairs[f"sample_id_{i}"]]) for i in (1, 2))
     false, true, _ = roc_curve(pairs["mated"], (left * right).sum(1))
     at = np.argmin(np.abs(false - (1 - true)))
@@ -77,7 +77,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("recogniser"), help="weights, rates and log")
     parser.add_argument("--view", default="palm", help="palm or hand")
     parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--identities", type=int, default=16, help="P: identities of a batch")
+    parser.add_argument("--identities", type=int, default=16, help="P: identities of a batch, at most")
     parser.add_argument("--captures", type=int, default=4, help="K: images of each")
     parser.add_argument("--workers", type=int, default=1)
     return parser.parse_args()
@@ -88,9 +88,10 @@ def main() -> None:
     o, accelerator = options(), Accelerator()
     torch.manual_seed(0)
     train = PalmDataset(o.dataset, split="train", view=o.view, relabel=True, transform=AUGMENT)
+    rank, ranks = accelerator.process_index, accelerator.num_processes
     batches = train.loader(
-        o.identities * o.captures, per_identity=o.captures, batches=o.steps, workers=o.workers,
-        rank=accelerator.process_index, ranks=accelerator.num_processes,
+        min(o.identities, len(train.identities) // ranks) * o.captures,
+        per_identity=o.captures, batches=o.steps, workers=o.workers, rank=rank, ranks=ranks,
     )  # fmt: skip
     model, loss = Recogniser(), ArcFaceLoss(len(train.identities), DIM, margin=17, scale=24)
     optimiser = torch.optim.AdamW([*model.parameters(), *loss.parameters()], weight_decay=0.05)
@@ -107,9 +108,8 @@ def main() -> None:
         if accelerator.is_main_process and (step % 100 == 0 or step == o.steps):
             splits = ("validation", "test")[: 1 + (step == o.steps)]
             rates = {split: verify(plain, o.dataset, o.view, split) for split in splits}
-            for split, found in rates.items():
-                for name, value in found.items():
-                    log.add_scalar(f"{split}/{name}", value, step)
+            for name, value in ((f"{s}/{n}", v) for s, found in rates.items() for n, v in found.items()):
+                log.add_scalar(name, value, step)
             print(f"step {step} loss {error.item():.2f} {json.dumps(rates)}", flush=True)
             save_file(plain.state_dict(), o.out / "recogniser.safetensors")
             (o.out / "rates.json").write_text(json.dumps(rates))

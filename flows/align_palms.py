@@ -4,30 +4,39 @@ import shutil
 from pathlib import Path
 
 from flows.steps import align, ingest
+from manifests.files.layout import CONTACT_SHEET, atomic_write
 from manifests.files.remote import is_remote
 from manifests.recipe import Recipe, parse
-from tasks.photographs.pictures import write_regions
+from tasks.photographs.pictures import write_pictures, write_regions
 from tasks.photographs.sources.found import SourceError
+from tasks.report.aligned import contact_sheet
 from tasks.versions.ready import possible, writable
 
 
-def align_palms(source: str, out: Path, size: int = 256, workers: int = 0, roi: str = "") -> str:
+def align_palms(
+    source: str, out: Path, size: int = 256, workers: int = 0, roi: str = "", pictures: bool = False
+) -> str:
     """Align the palms of `source` at `size` pixels into `out`/aligned.parquet and return the accounting.
 
-    roi: a folder that takes the regions of interest as PNG files, too; "" = none.
+    `out`/contact_sheet.png shows them. pictures: also each as a PNG file in `out`/pictures; roi: a folder
+    that takes the regions of interest as PNG files, too; "" = none.
     Raises RecipeError or SourceError when the source cannot be read.
     """
     plan = possible(recipe_of(source, out, size, workers))
     writable("out", out)
     photos = ingest(plan)
     palms = align(plan, photos)
-    assert palms is not None  # this recipe always has a source
+    assert photos is not None and palms is not None  # this recipe always has a source
     for name in ("aligned.parquet", "align_rejects.parquet"):
         shutil.copyfile(palms.path / name, out / name)
-    said = f"{palms.facts['accounting']}\n{out / 'aligned.parquet'}"
+    table, rejects = out / "aligned.parquet", out / "align_rejects.parquet"
+    atomic_write(out / CONTACT_SHEET, contact_sheet(table, rejects, photos.path / "photos.parquet"))
+    said = [palms.facts["accounting"], str(table), str(out / CONTACT_SHEET)]
+    if pictures:
+        said.append(f"{write_pictures(table, out / 'pictures')} pictures in {out / 'pictures'}")
     if roi:
-        said += f"\n{write_regions(out / 'aligned.parquet', Path(roi))} regions of interest in {roi}"
-    return said
+        said.append(f"{write_regions(table, Path(roi))} regions of interest in {roi}")
+    return "\n".join(said)
 
 
 def recipe_of(source: str, out: Path, size: int, workers: int) -> Recipe:

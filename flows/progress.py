@@ -13,13 +13,14 @@ from flows.tracking import tracked
 logger = logging.getLogger("palmforge")
 EVERY = 5.0  # seconds between two artifact updates; more would load the server for nothing
 FIRST, LATER = 20.0, 60.0  # seconds until a log line of a step under way, and between further ones
-AT_ONCE = 0.5  # seconds in which no work is done: what is told by then was there before
+AT_ONCE = 0.5  # seconds in which no work is done
 
 
 @contextmanager
 def progress(label: str, unit: str = "", per: int = 1, most: int = 0) -> Iterator["_Lines"]:
     """Yield a callback (done, total) for the step `label`, counted in `unit`.
 
+    It is called before the work, too, with what there is already: where a run that was cut off goes on.
     `per`: units in one of what is counted, where the last may hold fewer; `most`: units in all, 0 = total.
     When the step ends well its one line is logged, unless it had nothing to do.
     """
@@ -81,9 +82,8 @@ class _Lines:
             logger.info("%s", self._line(self.words or str(self._count), elapsed))
 
     def _begin(self, count: int, of: int) -> None:
-        at_once = time.monotonic() - self._began < AT_ONCE
-        self._first = count if at_once or count > 1 else 0
-        if 0 < self._first < of:
+        self._first = count
+        if 0 < count < of:
             logger.info("%-9s going on at %d of %d %s", self.label, count, of, self.unit)
 
     def _units(self, done: int, total: int) -> tuple[int, int]:

@@ -1,1 +1,5 @@
 """The contract: recipe, schema, files, checks."""
+
+from manifests.moved import find_moved
+
+find_moved()  # scripts of 0.1.0 import modules where they lay then

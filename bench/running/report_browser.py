@@ -5,6 +5,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+CUT = """[...document.querySelectorAll("table")].map(
+    table => [table.rows[0].innerText.slice(0, 40), table.getBoundingClientRect().right - innerWidth]
+).filter(([_, cut]) => cut > 0)"""  # tables that reach beyond the window, though the page may not be wider
 WIDTHS = (1280, 390)  # CSS pixels: a desk and a phone
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]  # fmt: skip
@@ -23,6 +26,8 @@ def examine(page: Page, file: Path, out: Path, width: int) -> list[str]:
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if over > 0:
         wrong.append(f"{over} px wider than the window")
+    for table, cut in page.evaluate(CUT):
+        wrong.append(f"{cut} px of the table {table!r} are out of sight")
     page.screenshot(path=out / f"{file.stem}_{width}.png", full_page=True)
     pictures = page.locator(".pic > summary")
     if pictures.count():

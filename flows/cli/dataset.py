@@ -33,7 +33,9 @@ def show(dataset: Path, out: Path | None) -> None:
     for key, value in found.facts.items():
         console.print(f"{key.replace('_', ' '):<19} {value}", highlight=False, soft_wrap=True, markup=False)
     for name, rows in found.tables.items():
-        table = Table(*(key.replace("_", " ") for key in rows[0]), title=name, title_justify="left")
+        table = Table(title=name, title_justify="left")
+        for key, value in rows[0].items():
+            table.add_column(key.replace("_", " "), justify="right" if type(value) is int else "left")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row.values()))
         console.print(table)
@@ -82,6 +84,7 @@ def regenerate_verb(
         version = open_dataset(dataset)
         chosen = list(dict.fromkeys([*samples, *some(version, count, seed)]))
         odd = []
+        report(0, len(chosen))
         images = regenerate(version, chosen, [checkpoint] if checkpoint else [])
         for done, image in enumerate(images, 1):
             if out:

@@ -116,15 +116,20 @@ def train(path: str, overrides: list[str], recipe: Recipe) -> None:
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder for the aligned palms")
 @click.option("--size", default=256, show_default=True, help="side of the aligned pictures in pixels")
+@click.option("--pictures", is_flag=True, help="also write each as a PNG file into OUT/pictures")
 @click.option("--roi", default="", metavar="DIR", help="also write the regions of interest as PNG files")
 @click.option("--workers", default=0, help="processes; 0 = one a core")
-def align(source: str, out: Path, size: int, roi: str, workers: int) -> None:
-    """Align the palms of SOURCE: a folder, an archive, or a Kaggle dataset owner/name/versions/N."""
+def align(source: str, out: Path, size: int, pictures: bool, roi: str, workers: int) -> None:
+    """Align the palms of SOURCE: a folder, an archive, or a Kaggle dataset owner/name/versions/N.
+
+    OUT gets aligned.parquet, align_rejects.parquet with a reason each, and contact_sheet.png.
+    """
     from flows.align_palms import align_palms
     from flows.cli.run import run
 
     with friendly_errors():
-        click.echo(run(align_palms, source, out, size=size, workers=workers, roi=roi))
+        said = run(align_palms, source, out, size=size, workers=workers, roi=roi, pictures=pictures)
+        click.echo(said)
 
 
 @main.command("verify")

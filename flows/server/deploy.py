@@ -1,5 +1,7 @@
 """Starts a local Prefect server and worker where none run, and registers every deployment of prefect.yaml."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -7,9 +9,11 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 from flows.server.configured import bypass_proxies
 from manifests.files.layout import explain_write_errors
+from manifests.files.locks import hold
 from manifests.words import PalmforgeError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +35,14 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
 
     Runs that were killed on this machine are marked Crashed, so that they hold no slot.
 
-    Raises DeployError naming the log when the server does not come up or a command fails.
+    Raises DeployError naming the log when the server does not come up or a command fails, and naming the
+    worker when one of another checkout serves this server: it would run our deployments with its code.
     """
     bypass_proxies()
     with explain_write_errors(logs):
         logs.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PREFECT_API_URL": api}
+    mark, serves = worker_mark(api)
     if not is_up(api):
         host, port = api.removeprefix("http://").removesuffix("/api").split(":")
         _start(["server", "start", "--host", host, "--port", port], logs / "server", environment)
@@ -44,12 +50,44 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
     _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
     _prefect(["--no-prompt", "deploy", "--all"], environment)
     _tell(api)
-    if not _runs(logs / "worker.pid"):
-        _start(["worker", "start", "--pool", POOL, "--name", "local"], logs / "worker", environment)
+    with mark:
+        if not serves and not _runs(logs / "worker.pid"):
+            worker = ["worker", "start", "--pool", POOL, "--name", "local"]
+            number = _start(worker, logs / "worker", environment, (mark.fileno(),))
+            mark.truncate(0)
+            mark.write(json.dumps({"pid": number, "checkout": str(ROOT)}))
     return (
         f"server {api.removesuffix('/api')}, worker and deployments are up; logs and process ids in {logs}.\n"
         f"  {Path(sys.executable).parent / 'palmforge'} run build-dataset nightly"
     )
+
+
+def worker_mark(api: str) -> tuple[IO[str], bool]:
+    """The file, open, that the worker of this machine that serves `api` locks; and whether there is one.
+
+    When none does, the lock is ours, for a worker that inherits the file. Raises DeployError when the worker
+    is one of another checkout.
+    """
+    from prefect.settings import get_current_settings
+
+    folder = Path(get_current_settings().home) / "palmforge-workers"
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        mark = (folder / hashlib.sha256(api.encode()).hexdigest()[:16]).open("a+")
+    try:
+        hold(mark)
+    except BlockingIOError:
+        mark.seek(0)
+        said = mark.read()
+        worker = json.loads(said) if said else {}  # started this very moment
+        if worker.get("checkout", str(ROOT)) == str(ROOT):
+            return mark, True
+        mark.close()
+        raise DeployError(
+            f"the worker of {worker['checkout']} (process {worker['pid']}) serves {api}, and would run the "
+            f"deployments of {ROOT} with its own code: stop it first (kill {worker['pid']})"
+        ) from None
+    return mark, False
 
 
 def address() -> str:
@@ -116,23 +154,29 @@ def _wait_for(api: str, log: Path) -> None:
         time.sleep(0.5)
 
 
-def _start(arguments: list[str], base: Path, environment: dict[str, str]) -> None:
-    """A background process in a session of its own, with its log and process id beside each other."""
+def _start(
+    arguments: list[str], base: Path, environment: dict[str, str], inherited: tuple[int, ...] = ()
+) -> int:
+    """A background process in a session of its own, with its log and process id beside each other; its id."""
     with base.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", *arguments],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            cwd=ROOT, env=environment, start_new_session=True,
+            cwd=ROOT, env=environment, start_new_session=True, pass_fds=inherited,
         )  # fmt: skip
     base.with_suffix(".pid").write_text(str(process.pid))
+    return process.pid
 
 
 def _runs(pid_file: Path) -> bool:
+    """Whether a worker of ours lives under this id; after a restart another process may have it."""
     try:
-        os.kill(int(pid_file.read_text()), 0)
+        number = int(pid_file.read_text())
+        os.kill(number, 0)
+        command = Path(f"/proc/{number}/cmdline")
+        return not command.exists() or b"worker" in command.read_bytes()
     except (OSError, ValueError):
         return False
-    return True
 
 
 def _prefect(arguments: list[str], environment: dict[str, str]) -> None:

@@ -39,7 +39,10 @@ class PKOrder(Order):
         self.starts, self.counts = edges[:-1], np.diff(edges)
         self.identities = len(self.starts)
         if not self.step <= self.identities:
-            raise ValueError(f"{self.step} identities a step are asked for, there are {self.identities}")
+            raise ValueError(
+                f"{self.step} identities a step are asked for, there are {self.identities}: "
+                "take a smaller batch_size or a larger per_identity"
+            )
         self.blocks = None if blocks is None else blocks[self.order[self.starts]]
         self.batches = batches or max(1, round(len(labels) / (self.step * k)))
         # after this many rounds a step ends where a round ends, so that it can be gone to directly

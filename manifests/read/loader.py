@@ -81,7 +81,7 @@ class PalmLoader(Place):
         if per_identity:
             p, rest = divmod(batch_size, per_identity)
             if rest:
-                raise ValueError(f"batch_size {batch_size} is not a multiple of per_identity {per_identity}")
+                raise ValueError(f"batch_size {batch_size} is no multiple of per_identity {per_identity}")
             order = PKOrder(
                 dataset.labels,
                 p,

@@ -43,6 +43,7 @@ def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int]
         progress(total, total)
         return total
     with atomic_directory(out, out.with_name(f"{BUILDING}{out.name}")) as folder:
+        progress(0, total)
         with ExitStack() as stack:
             writer = exporter.writer(folder, stack, dataset)
             for done, (row, image) in enumerate(_rows(dataset, exporter.views), 1):

@@ -101,6 +101,7 @@ def draw_one(
     runs = [range(first, min(first + RUN, count)) for first in range(0, count, RUN)]
     workers = min(one.recipe.engine.workers or available_cores(), len(runs))
     rows: Rows = []
+    progress(0, count)
     for some in in_order(draw, runs, workers, _crashed):
         rows += some
         progress(len(rows), count)

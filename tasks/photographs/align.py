@@ -1,6 +1,5 @@
 """Align: the hands in the photos become aligned palms with landmarks; other photos, rejects with a reason."""
 
-import logging
 import math
 import time
 from collections import Counter
@@ -37,7 +36,6 @@ DARK, FLAT = (
 )  # grey levels: the brightest of a black palm, and between darkest and brightest of a flat one
 GRID = np.stack(np.meshgrid(*[np.arange(16.0)] * 2), axis=-1).reshape(-1, 2)
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 0, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
-log = logging.getLogger("palmforge")
 
 SCHEMA = pa.schema(
     [
@@ -145,7 +143,6 @@ def align_photos(
     rejected = {name[1:]: number for name, number in counts.items() if name.startswith("!")}
     seconds = time.perf_counter() - began
     report = AlignReport(out / TABLE, len(listed), counts["aligned"], counts["palms"], rejected, seconds)
-    log.info("%s", report)
     return report
 
 
@@ -264,6 +261,8 @@ def _died(photo: dict[str, Any]) -> _Outcome:
 def _announced(
     outcomes: Iterator[_Outcome], total: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[_Outcome]:
+    if progress:
+        progress(0, total)
     for done, outcome in enumerate(outcomes, 1):
         yield outcome
         if progress:

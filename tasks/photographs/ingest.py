@@ -1,7 +1,6 @@
 """Ingest: every file of a source becomes a row of photos.parquet, a photo or a reject with its reason."""
 
 import errno
-import logging
 import shutil
 import time
 from collections import Counter, deque
@@ -25,7 +24,6 @@ from tasks.workers.parallel import available_cores, in_order
 
 TABLE = "photos.parquet"
 BLOBS = "blobs"
-log = logging.getLogger("palmforge")
 ROWS = 1000  # rows held in memory and written as one row group
 
 SCHEMA = pa.schema(
@@ -104,7 +102,6 @@ def ingest_source(
     report = IngestReport(out / TABLE, found, ok, dict(counts), size, time.perf_counter() - began)
     if not ok:
         raise SourceError("no_photos", f"{source.title}: {report}; the details are in {report.table}")
-    log.info("%s: %s", source.title, report)
     return report
 
 
@@ -129,6 +126,8 @@ def _announced(
     rows: Iterator[dict[str, Any]], total: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[dict[str, Any]]:
     done = 0
+    if progress:
+        progress(0, total or 1)
     for done, row in enumerate(rows, 1):
         yield row
         if progress:

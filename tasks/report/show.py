@@ -67,11 +67,18 @@ def summary(dataset: Version) -> Summary:
                 " FROM manifest GROUP BY merged_from ORDER BY min(label)"
             )
         (captures,) = count("SELECT min(images) AS least, max(images) AS most FROM identities")
+    found = {name: _told(rows) for name, rows in found.items()}
     return Summary(
         f"{dataset.metadata['dataset']} {dataset.metadata['version']}",
         {**_facts(dataset), "images an identity": f"{captures['least']} to {captures['most']}"},
         found,
     )
+
+
+def _told(rows: Table) -> Table:
+    """A table without the columns that say nothing in any row."""
+    empty = [key for key in rows[0] if all(row[key] is None for row in rows)] if rows else []
+    return [{key: value for key, value in row.items() if key not in empty} for row in rows]
 
 
 def _facts(dataset: Version) -> dict[str, str]:

@@ -134,6 +134,8 @@ def train(
     state.network, state.optimizer = accelerator.prepare(state.network, state.optimizer)
     source = _Source(photos, scales, settings, _parts(settings.devices, accelerator))
     mean, first = 0.0, state.step
+    if progress:
+        progress(first, settings.steps)
     for batch in source.batches(first):
         value = float(accelerator.reduce(_step(state, batch, settings, accelerator), reduction="mean"))
         mean = value if not mean else 0.98 * mean + 0.02 * value

@@ -78,6 +78,8 @@ def train_baseline(
             training.resumed(out)
     first, last = training.step, limit or training.steps
     losses: dict[str, float] = {}
+    if progress:
+        progress(first, last)
     while training.step < last:
         losses = training.advance()
         if training.step % training.save_every == 0 or training.step == last:

@@ -48,6 +48,7 @@ def merge(
     sources = arrange(datasets, drop_duplicates)
     total = sum(dataset.identities(["images"])["images"].to_numpy().sum() for dataset in datasets)
     fields, shards, done = _fields([source.dataset for source in sources]), [], 0
+    progress(0, total)
     for source in sources:
 
         def report(count: int, before: int = done) -> None:

@@ -3,12 +3,14 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from manifests.words import PalmforgeError
@@ -73,6 +75,7 @@ class _Pool(Generic[T, R]):
     """A process pool that is started afresh when one of its processes dies."""
 
     def __init__(self, function: Callable[[T], R], workers: int, crashed: Callable[[T], R]) -> None:
+        _check_main()
         self.function, self.workers, self.crashed = function, workers, crashed
         self.pending: deque[tuple[T, Future[R] | None]] = deque()  # None: to be done alone
         self.alive = multiprocessing.get_context("spawn").Event()  # some worker came as far as its first item
@@ -113,9 +116,9 @@ class _Pool(Generic[T, R]):
         if not self.alive.is_set():
             raise RunnerError(
                 "the worker processes end before their first item: is there enough memory for one? A script "
-                'of your own must be a file, and must call palmforge below `if __name__ == "__main__":`, '
-                "because every worker imports it again"
-            )
+                'of your own must call palmforge below `if __name__ == "__main__":`, because every worker '
+                "imports it again"
+            ) from None
         self.pool = self._spawn(self.workers)
         self.pending = deque((item, future if _came_back(future) else None) for item, future in self.pending)
 
@@ -140,6 +143,17 @@ class _Pool(Generic[T, R]):
             return pool.submit(self.function, item)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _check_main() -> None:
+    """Raise RunnerError when the script that runs is no file: workers could not import it."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if file is not None and getattr(main, "__spec__", None) is None and not Path(file).is_file():
+        raise RunnerError(
+            f"{file} is no file, and worker processes import the script that starts them: save it as one, "
+            'with what it does below `if __name__ == "__main__":`'
+        )
 
 
 def _came_back(future: "Future[R] | None") -> bool:

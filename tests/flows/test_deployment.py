@@ -264,6 +264,47 @@ def test_sigterm_ends_the_command_cleanly(server):
     assert not (home / "LATEST").exists()
 
 
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["gone", "hanging"])
+def test_a_server_that_fails_in_the_middle_of_a_command_costs_no_work(server, end, monkeypatch):
+    """The run goes on without it: each shard is drawn once, and the version is published."""
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "1")  # the command line's own 5 take a minute
+    monkeypatch.setenv("PREFECT_API_REQUEST_TIMEOUT", "5")
+    folder = server.folder / f"without-{end.name}"
+    size = {"identities": 8, "captures": 2, "size": 96, "shard_identities": 1}
+    options = [f"out={folder / 'out'}", f"work={folder / 'work'}", "engine.name=renderer"]
+    options += [
+        "engine.workers=1",
+        "gates.use=[]",
+        *(f"dataset.{key}={value}" for key, value in size.items()),
+    ]
+    command = [sys.executable, "-c", "from flows.cli.main import main; main()", "build"]
+    command += ["datasets/quickstart.toml", *(word for option in options for word in ("--set", option))]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    running = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    shards = lambda: list((folder / "work").glob("shards/*/*/DONE.json"))  # noqa: E731
+    wait_for(shards, "no shard was drawn")
+    number = int((server.logs / "server.pid").read_text())
+    try:
+        os.killpg(number, end)
+        said = running.communicate(timeout=400)[0]
+    finally:
+        server.kill("server")
+        server.deploy()
+    assert running.returncode == 0 and "Traceback" not in said, said
+    assert "going on without it" in said and "images   32 of 8 identities" in said, said
+    assert said.count("generate  32 images") == 1, said
+    home = folder / "out" / "quickstart"
+    assert verify(home).ok and len([p for p in home.iterdir() if p.is_dir()]) == 1
+
+
+def test_one_worker_serves_a_server_whoever_deploys(server, tmp_path, monkeypatch):
+    deploy(server.api, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere" / "worker.pid").exists()
+    monkeypatch.setattr("flows.server.deploy.ROOT", tmp_path / "other-checkout")
+    with pytest.raises(DeployError, match=rf"worker of {ROOT} \(process \d+\) serves .* stop it first"):
+        deploy(server.api, tmp_path / "elsewhere")
+
+
 def kill_holder(file):
     """Kill the process that holds the file open, as kill -9 or a power cut would."""
     for link in Path("/proc").glob("[0-9]*/fd/*"):

@@ -101,6 +101,7 @@ def test_a_script_without_a_guard_is_told_so(on_stdin, tmp_path):
     )
     assert done.returncode == 1 and "worker_died" not in done.stdout
     assert '`if __name__ == "__main__":`' in done.stderr and "bootstrapping" not in done.stderr
+    assert done.stderr.count("Traceback") == 1, done.stderr
 
 
 def test_the_doctor_names_a_folder_that_cannot_be_written(tmp_path):

@@ -58,6 +58,19 @@ def test_training_saves_weights_rates_and_a_loss_curve(version, tmp_path):
     assert len(losses) == 8 and sum(losses[-3:]) < sum(losses[:3])
 
 
+def test_a_small_dataset_is_trained_on_as_it_is(tmp_path):
+    from tests.helpers.fake_shards import make_shards, publish_shards
+
+    small = publish_shards(make_shards(tmp_path / "s", subjects=2), tmp_path / "out").path
+    command = [sys.executable, EXAMPLES / "train_recogniser.py", small, "--out", tmp_path / "r"]
+    options = ["--steps", "2", "--workers", "0"]
+    done = subprocess.run(
+        [*command, *options], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "r" / "rates.json").read_text()) == {"validation": {}, "test": {}}
+
+
 def test_a_published_version_is_trained_on_once(version, tmp_path, prefect_server, monkeypatch):
     sys.path.insert(0, str(EXAMPLES))
     try:

@@ -135,7 +135,7 @@ def test_every_file_is_a_row(tmp_path: Path) -> None:
     row = rows["sub/1.jpg"]
     assert (row["source_kind"], row["source_dataset"]) == ("folder", "in")
     assert (row["source_license"], row["source_credit"]) == ("CC-BY-4.0", "somebody")
-    assert seen == [(i + 1, len(files)) for i in range(len(files))]
+    assert seen == [(i, len(files)) for i in range(len(files) + 1)]
     assert report.facts()["photos"] == report.ok and str(report.ok) in str(report)
 
 

@@ -11,7 +11,7 @@ from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
 from palm_models.hand.frame import frame_matrix
 from palm_models.hand.identity import make_identity
-from tasks.photographs.pictures import write_regions
+from tasks.photographs.pictures import write_pictures, write_regions
 
 
 def test_the_region_is_the_one_that_the_page_describes():
@@ -46,10 +46,14 @@ def test_each_palm_becomes_a_file_under_its_photographs_name(tmp_path):
             ("p1/a.jpg", "left", 0, "palm"), ("p1/a.jpg", "right", 1, "palm"),
             ("p1/a.jpg", "left", 0, "hand"),
             ("../../b.jpg", "left", 0, "palm"),
+            ("p1/a.png", "left", 0, "palm"),
         )
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "aligned.parquet")
-    assert write_regions(tmp_path / "aligned.parquet", tmp_path / "roi") == 3
+    assert write_regions(tmp_path / "aligned.parquet", tmp_path / "roi") == 4
     found = {p.relative_to(tmp_path / "roi").as_posix() for p in (tmp_path / "roi").rglob("*.png")}
-    assert found == {"p1/a_left.png", "p1/a_right_1.png", "b_left.png"}
+    assert found == {"p1/a_left.png", "p1/a_right_1.png", "b_left.png", "p1/a.png_left.png"}
     assert (np.asarray(Image.open(tmp_path / "roi" / "b_left.png")) == 90).all()
+    assert write_pictures(tmp_path / "aligned.parquet", tmp_path / "all") == 5
+    found = {p.relative_to(tmp_path / "all").as_posix() for p in (tmp_path / "all").rglob("*.png")}
+    assert {"p1/a_left_palm.png", "p1/a_left_hand.png", "p1/a_right_1_palm.png"} < found and len(found) == 5

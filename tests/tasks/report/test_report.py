@@ -129,11 +129,11 @@ def test_the_sheet_has_a_row_an_identity_and_a_column_a_capture():
 
 
 class _Links(html.parser.HTMLParser):
-    """Collects everything a page could ask for, and checks that tags are closed."""
+    """Collects everything a page could ask for and its tables' rows, and checks that tags are closed."""
 
     def __init__(self):
         super().__init__()
-        self.asked, self.open, self.text = [], [], ""
+        self.asked, self.open, self.text, self.rows = [], [], "", []
 
     def handle_starttag(self, tag, attributes):
         asked = ("src", "href", "xlink:href", "srcset", "data", "action", "poster")
@@ -141,6 +141,12 @@ class _Links(html.parser.HTMLParser):
         assert tag not in ("script", "iframe", "link", "object")
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)
+        if tag == "table":
+            self.rows.append([])
+        elif tag == "tr":
+            self.rows[-1].append([])
+        elif tag in ("th", "td"):
+            self.rows[-1][-1].append((tag, "number" in dict(attributes).get("class", "")))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -163,6 +169,15 @@ def write_rejects(folder, faults):
         for k, (gate, reason) in enumerate(faults)
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows, schema=REJECTS), folder / "rejects.parquet")
+
+
+def check_numbers_stand_under_their_headings(page):
+    """A heading lies on the side of its column on which the numbers below it lie."""
+    headed = [table for table in page.rows if len(table) > 1 and {tag for tag, _ in table[0]} == {"th"}]
+    for heads, *rows in headed:
+        for row in rows:
+            assert [aside for _, aside in row] == [aside for _, aside in heads], (heads, row)
+    return len(headed)
 
 
 def page_of(file):
@@ -226,6 +241,10 @@ def test_the_report_tells_the_whole_story(reported):
         assert said in words, said
     assert "does not close" not in words and "2 further identities" in words
     assert len(page.asked) == 14 * 3 + EXAMPLES  # sheet, and thumbnails of one of the two reasons
+
+
+def test_numbers_stand_under_their_headings(reported):
+    assert check_numbers_stand_under_their_headings(reported[1]) > 5
 
 
 def test_photographs_of_people_stay_out_of_the_version(reported):

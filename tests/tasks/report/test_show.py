@@ -12,6 +12,7 @@ from manifests.tools.select import select
 from palm_models.render.skin import band
 from tasks.report.show import page, sheet, summary
 from tests.helpers.fake_shards import make_shards, publish_shards
+from tests.tasks.report.test_report import check_numbers_stand_under_their_headings, page_of
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,13 @@ def test_the_page_holds_everything_and_asks_for_nothing(dataset):
     assert dataset.metadata["content"] in text and "data:image/png;base64," in text
     assert not re.search(r"https?://|<script", text)
     assert sheet(dataset).startswith(b"\x89PNG")
+
+
+def test_numbers_stand_under_their_headings(dataset, tmp_path):
+    (tmp_path / "page.html").write_text(page(dataset))
+    found = page_of(tmp_path / "page.html")
+    assert check_numbers_stand_under_their_headings(found) == len(summary(dataset).tables)
+    assert "True" not in found.text and "False" not in found.text
 
 
 def test_the_verb_shows_views_too(dataset, tmp_path):
