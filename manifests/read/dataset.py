@@ -4,7 +4,7 @@ import hashlib
 import logging
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from manifests.read.batch import PIXELS, ImageAs, Stack, columns_of, deliver, fi
 from manifests.read.open import DatasetError, data_root, open_dataset
 from manifests.read.selection import Choice, choose, readable
 from manifests.read.shards import Shards
+from manifests.read.unknown import unknown
 
 if TYPE_CHECKING:
     from manifests.read.loader import PalmLoader
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NEEDED = ("shard", "row", "label", "identity_id")
 Decode = Callable[[NDArray[np.uint8]], Any]
 log = logging.getLogger("palmforge")
+ON_ERROR = ("raise", "skip")
 CACHE = 64 << 20  # bytes of encoded images that each process holds
 
 
@@ -59,6 +61,10 @@ class PalmDataset:
 
         Raises DatasetError naming what is missing or wrong, SchemaError for an unknown schema version.
         """
+        for name, value, valid in (("image", image, get_args(ImageAs)), ("on_error", on_error, ON_ERROR)):
+            if value not in valid:
+                raise DatasetError(unknown(name, [str(value)], valid, "PalmDataset"))
+        columns = (columns,) if isinstance(columns, str) else columns
         self.version = open_dataset(source)
         self.image, self.columns, self.transform = image, tuple(columns), transform
         self.check, self.on_error = check, on_error

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 DEPTHS = (8, 10, 12, 14)  # bits that cameras have and 16-bit files hold
-MAX_SAMPLE_VALUE, DESCRIPTION, BITS = 281, 270, 258  # TIFF 6.0 tags
+MAX_SAMPLE_VALUE, DESCRIPTION, BITS, PHOTOMETRIC = 281, 270, 258, 262  # TIFF 6.0 tags
 FULL = 65535
 
 
 def declared(image: Image.Image, stream: BinaryIO) -> int:
     """The largest value that the file says a sample can have, 0 when it says nothing.
 
-    PNG: chunk sBIT; TIFF: MaxSampleValue, or SignificantBits of an OME description; PNM: its maxval, which
-    the decoder has brought to the full range already.
+    PNG: chunk sBIT; TIFF: MaxSampleValue, SignificantBits of an OME description, or packed samples of 9 to 15
+    bits; PNM: its maxval, which the decoder has brought to the full range already.
     """
     if image.format == "PPM":
         return FULL
@@ -32,7 +32,14 @@ def declared(image: Image.Image, stream: BinaryIO) -> int:
             return int(max(value) if isinstance(value, tuple) else value)
         if found := re.search(r'SignificantBits="(\d+)"', str(tags.get(DESCRIPTION, ""))):
             return int(2 ** int(found[1]) - 1)
+        if (bits := max(_bits(image), default=0)) < 16:
+            return 2**bits - 1
     return 0
+
+
+def white_is_zero(image: Image.Image) -> bool:
+    """True for a TIFF whose largest sample is black; Pillow turns such ones of 8 bits only."""
+    return bool(getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0)
 
 
 def _significant_bits(stream: BinaryIO) -> int:
@@ -74,16 +81,19 @@ def _bits(image: Image.Image) -> tuple[int, ...]:
     return tuple(getattr(image, "tag_v2", {}).get(BITS, ()))
 
 
-def to_eight_bit(values: NDArray[np.integer], said: int) -> tuple[NDArray[np.uint8], str]:
+def to_eight_bit(values: NDArray[np.integer], said: int, *, scaled_up: bool) -> tuple[NDArray[np.uint8], str]:
     """Samples as 8-bit ones, and a note when they were not taken by the container's full range.
 
-    `said`: the largest value that the file declares, 0 for none. What exceeds it was scaled up to the whole
-    range by who wrote it, as PNG asks. Of a file that says nothing the smallest depth that holds every value
-    is taken: a photograph that fills a 16-bit range to less than a quarter throughout is not one of 16 bits.
+    `said`: the largest value that the file declares, 0 for none. What exceeds it in a PNG was scaled up to
+    the whole range by who wrote it, as PNG asks (`scaled_up`); in a TIFF it is not to be believed. Of a file
+    that says nothing the smallest depth that holds every value is taken: a photograph that fills a 16-bit
+    range to less than a quarter throughout is not one of 16 bits.
     """
     colour = values[..., :3] if values.ndim == 3 else values
     most = int(colour.max(initial=0))
     full, note = FULL, ""
+    if most > said and not scaled_up:
+        said = 0
     if said and most <= said < FULL:
         full, note = said, f"{said.bit_length()} bits in 16, as the file says"
     elif not said and (bits := next((b for b in DEPTHS if most < 2**b), 0)):

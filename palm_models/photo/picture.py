@@ -13,12 +13,19 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from manifests.words import PalmforgeError
-from palm_models.photo.depth import declared, deep_colour, to_eight_bit
+from palm_models.photo.depth import declared, deep_colour, to_eight_bit, white_is_zero
 
 MAX_PIXELS = 89_478_485  # decoded pixels at most: 256 MiB as RGB, Pillow's own limit
 MAX_JPEG_PIXELS = 2**29  # pixels a baseline JPEG may announce: it is decoded strip by strip at 1/2 to 1/8
 MAX_SCANS = 200  # of a progressive JPEG; encoders make about ten, a hostile one makes decoding take hours
 FORMATS = ("PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # beside JPEG, which opens on its own
+UNSUPPORTED = {  # how files of formats begin, or go on after four bytes, that are named and not read
+    b"ftyp": "HEIC, AVIF or video container",
+    b"jP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"JXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+}
 TURNS = {  # EXIF orientation -> what makes it upright (Exif 2.32, tag 0x0112)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -139,9 +146,9 @@ def _open(stream: BinaryIO, name: str) -> Image.Image:
         return JpegImageFile(
             stream
         )  # Image.open would refuse by pixels before a reduced scale can be asked for
-    if head[4:8] == b"ftyp":
-        message = f"{name}: HEIC, AVIF or video container; export it as JPEG or PNG"
-        raise PictureError("unsupported_format", message)
+    for start, what in UNSUPPORTED.items():
+        if start in (head[: len(start)], head[4:8]):
+            raise PictureError("unsupported_format", f"{name}: {what}; export it as JPEG or PNG")
     try:
         return Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError:
@@ -208,7 +215,9 @@ def _eight_bit(image: Image.Image, stream: BinaryIO, name: str) -> tuple[Image.I
         return image, ""
     if values.size and (values.min() < 0 or values.max() > 65535):
         raise PictureError("pixel_format", f"{name}: 32-bit pixels without a known range; export it as 8-bit")
-    scaled, depth = to_eight_bit(values, declared(image, stream))
+    scaled, depth = to_eight_bit(values, declared(image, stream), scaled_up=image.format == "PNG")
+    if grey and white_is_zero(image):
+        scaled = 255 - scaled
     if not grey and not depth:
         return image, ""
     made = Image.fromarray(scaled)

@@ -36,6 +36,8 @@ def version(tmp_path_factory):
         ({"samples": ["s000001_left_c000_plam"]}, "did you mean 's000001_left_c000_palm'"),
         ({"skin_tone": (40, 20)}, "the least and the most angle"),
         ({"min_quality": 80}, "a number from 0 to 1"),
+        ({"image": "unit8"}, r"no image 'unit8' \(did you mean 'uint8'\?\); there is uint8, float32"),
+        ({"on_error": "ignore"}, "no on_error 'ignore'; there is raise, skip"),
         ({"columns": ["skin_tone"]}, r"no column skin_tone \(did you mean identity_skin_tone\?\)"),
     ],
     ids=str,

@@ -80,3 +80,44 @@ def test_the_maxval_of_a_pgm_is_its_white(bits):
     head = f"P5 64 16 {2**bits - 1}\n".encode()
     picture = decode(head + (values // 4).astype(">u2").tobytes())
     assert np.abs(picture.rgb[..., 0].astype(int) - wanted // 4).max() <= 1
+
+
+@pytest.mark.parametrize("said", [1, 255, 1023])
+def test_a_tiff_that_declares_less_than_it_holds_is_not_believed(said):
+    values, wanted = ramp(12)
+    stream = io.BytesIO()
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info[281] = said
+    Image.fromarray(values).save(stream, "TIFF", tiffinfo=info)
+    picture = decode(stream.getvalue())
+    assert np.abs(picture.rgb[..., 0].astype(int) - wanted).max() <= 1
+    assert picture.depth.startswith("12 bits in 16: no sample is above")
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_a_tiff_whose_zero_is_white_is_no_negative(bits):
+    values, wanted = ramp(bits)
+    stream = io.BytesIO()
+    Image.fromarray(values if bits > 8 else values.astype(np.uint8)).save(stream, "TIFF")
+    data = bytearray(stream.getvalue())
+    data[data.index(bytes([6, 1, 3, 0])) + 8] = 0  # PhotometricInterpretation: WhiteIsZero
+    assert np.abs(decode(bytes(data)).rgb[..., 0].astype(int) - (255 - wanted)).max() <= 1
+
+
+def packed(values, bits):
+    """A grey TIFF whose samples of `bits` stand without gaps, as some cameras write them."""
+    stream = "".join(f"{value:0{bits}b}" for value in values.ravel())
+    strip = int(stream, 2).to_bytes(len(stream) // 8, "big")
+    rows, columns = values.shape
+    entries = [(256, columns), (257, rows), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, rows),
+               (279, len(strip))]  # fmt: skip
+    table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    body = struct.pack("<H", len(entries)) + table + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip + body
+
+
+def test_packed_samples_say_their_depth():
+    values, wanted = ramp(12)
+    picture = decode(packed(values // 8, 12))  # underexposed: 9 bits of 12
+    assert np.abs(picture.rgb[..., 0].astype(int) - wanted // 8).max() <= 1
+    assert picture.depth == "12 bits in 16, as the file says"

@@ -165,6 +165,8 @@ def test_not_pictures(tmp_path: Path) -> None:
     assert reason(tmp_path / "none.jpg") == "missing"
     assert reason(tmp_path) == "missing"
     assert reason(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic") == "unsupported_format"
+    for start in (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51\0\x2f", b"\xff\x0a\0\0"):
+        assert reason(start + bytes(50)) == "unsupported_format"
     assert reason(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n") == "not_a_picture"
 
 

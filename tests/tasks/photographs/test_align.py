@@ -69,7 +69,7 @@ def aligned(tmp_path_factory):
         attempts=2,
         progress=lambda *n: done.append(n),
     )
-    assert done == [(n, len(pictures)) for n in range(1, len(pictures) + 1)]
+    assert done == [(n, len(pictures)) for n in range(len(pictures) + 1)]
     tables = [pq.read_table(folder / "out" / name).to_pylist() for name in (TABLE, REJECTS)]
     return folder, report, *tables
 

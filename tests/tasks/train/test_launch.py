@@ -26,7 +26,7 @@ def test_two_processes_end_where_one_does_also_when_resumed(aligned: Path, tmp_p
     steps = []
     launch(aligned, tmp_path / "two", settings=replace(TWO, steps=2), progress=lambda n, _: steps.append(n))
     together = launch(aligned, tmp_path / "two", settings=TWO, progress=lambda n, _: steps.append(n))
-    assert steps == [1, 2, 3, 4] and together.steps == 4
+    assert steps == [0, 1, 2, 2, 3, 4] and together.steps == 4
     assert together.loss == pytest.approx(alone.loss, rel=1e-3)
     for ours, theirs in zip(weights(tmp_path / "two"), weights(tmp_path / "one"), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
