@@ -33,7 +33,7 @@ def declared(image: Image.Image, stream: BinaryIO) -> int:
         if found := re.search(r'SignificantBits="(\d+)"', str(tags.get(DESCRIPTION, ""))):
             return int(2 ** int(found[1]) - 1)
         if (bits := max(_bits(image), default=0)) < 16:
-            return 2**bits - 1
+            return int(2**bits - 1)
     return 0
 
 

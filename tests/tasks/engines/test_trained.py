@@ -37,7 +37,7 @@ def palms(tmp_path_factory):
 
 @pytest.fixture
 def learn(write_recipe, palms, tmp_path):
-    """Trains an engine for so long; gives its checkpoint, the first step it had to do, and the recipe."""
+    """Trains an engine for so long; gives its checkpoint, the step where it began, and the recipe."""
 
     def train(engine, amount, work="work", **further):
         section, key, own = SECTIONS[engine]
@@ -58,10 +58,10 @@ def steps(engine, amount):
 @EVERY
 def test_more_goes_on_from_the_last_checkpoint_and_draws_new_shards(engine, learn):
     short, began, recipe = learn(engine, 2)
-    assert began == (1, steps(engine, 2))
+    assert began == (0, steps(engine, 2))
     weights = {p.name: p.read_bytes() for p in short.path.iterdir()}
     long, began, longer = learn(engine, 4)
-    assert began == (steps(engine, 2) + 1, steps(engine, 4))
+    assert began == (steps(engine, 2), steps(engine, 4))
     assert {p.name: p.read_bytes() for p in short.path.iterdir()} == weights  # what was finished stays
     assert long.digest != short.digest
     drawn = [shards.stage(r, done.digest).digest() for r, done in ((recipe, short), (longer, long))]
@@ -89,7 +89,7 @@ def test_diffusion_without_cooldown_too(learn):
 def test_fewer_than_there_are_start_from_nothing_and_harm_nothing(engine, learn):
     long = learn(engine, 3)[0]
     short, began, _ = learn(engine, 1)
-    assert began == (1, steps(engine, 1)) and short.path != long.path
+    assert began == (0, steps(engine, 1)) and short.path != long.path
     assert learn(engine, 3)[1] is None
     alone = learn(engine, 1, work="alone")[0]
     assert short.digest == alone.digest
@@ -107,7 +107,7 @@ def test_what_determines_starts_anew_and_what_tells_does_not(engine, learn):
 def test_a_training_that_was_cut_off_goes_on_though_more_is_asked_for_now(engine, learn, monkeypatch):
     done = learn(engine, 2)[0]
     (done.path / "DONE.json").unlink()
-    assert learn(engine, 4)[1] == (steps(engine, 2) + 1, steps(engine, 4))
+    assert learn(engine, 4)[1] == (steps(engine, 2), steps(engine, 4))
 
 
 def test_a_copy_that_was_cut_off_is_made_again(learn, monkeypatch):
@@ -124,7 +124,7 @@ def test_a_copy_that_was_cut_off_is_made_again(learn, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         learn("wgan-gp", 2)
     monkeypatch.undo()
-    assert learn("wgan-gp", 2)[1] == (steps("wgan-gp", 1) + 1, steps("wgan-gp", 2))
+    assert learn("wgan-gp", 2)[1] == (steps("wgan-gp", 1), steps("wgan-gp", 2))
 
 
 @EVERY
