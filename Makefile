@@ -37,9 +37,16 @@ test-fast: $(READY)  ## under a minute, for who is editing: no server, no proces
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: $(READY)  ## lint, formatting, types, floors
+	$(MAKE) -j 2 --no-print-directory types lint floors
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/mypy
+
+floors: $(READY)
 	$(BIN)/lint-imports
 
 PHOTOGRAPHS ?= ../shared/data/human-palm-images
@@ -63,4 +70,4 @@ clean:  ## remove what can be made again: work folder, caches (not out/)
 	rm -rf .palmforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-.PHONY: help setup dataset test test-fast check weights notebooks deploy lock clean
+.PHONY: help setup dataset test test-fast check lint types floors weights notebooks deploy lock clean

@@ -154,9 +154,11 @@ def test_wrong_choices_are_named(version):
 
 
 @pytest.mark.fresh_process
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-@pytest.mark.parametrize("kind", ["map", "stream", "torch"])
-def test_workers_bring_every_item_once(version, context, kind):
+@pytest.mark.parametrize(
+    ("kind", "context"),  # torch's own loader sends the same dataset to spawned workers as ours of kind map
+    [("map", "fork"), ("map", "spawn"), ("stream", "fork"), ("stream", "spawn"), ("torch", "fork")],
+)
+def test_workers_bring_every_item_once(version, kind, context):
     options = {"columns": ["sample_id"], "split": "train"}
     dataset = PalmDataset(version, **options)
     dataset[0]  # opens a file before the workers are forked

@@ -2,22 +2,25 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.read.open import open_dataset
+from manifests.recipe.baselines import Wgan
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
 from tasks.draw import regenerate as again
 from tasks.draw.regenerate import RegenerateError, draw, recorded, regenerate, some
-from tasks.train.ddpm_tps import DdpmTraining
 from tasks.train.resumable import train_baseline
 from tasks.train.wgan_gp import WganTraining
 from tasks.versions.software import changes
 from tests.helpers.aligned_palms import aligned_palms
 from tests.helpers.small import build
+
+KEPT = Path(__file__).parents[2] / "kept" / "0.1.0"
 
 
 @pytest.fixture(scope="module")
@@ -45,33 +48,22 @@ def test_every_row_gives_the_published_bytes(dataset):
         assert image.same and image.image == published(dataset, image.sample_id)
 
 
-def test_rows_of_the_diffusion_engine_too(tmp_path):
-    dataset = build(
-        tmp_path, engine={"name": "diffusion", "steps": 2}, dataset={"identities": 2, "captures": 1}
-    )
-    for image in regenerate(dataset, some(dataset, 9, 0)):
-        assert image.same and image.image == published(dataset, image.sample_id)
-    again._engine.cache_clear()
+def test_weights_that_are_nowhere_are_named(tmp_path):
+    dataset = open_dataset(KEPT / "diffusion")
+    row = {**dataset.rows().slice(0, 1).to_pylist()[0], "checkpoint": "0" * 64}
+    identity = json.loads(dataset.identities()["identity_parameters"][0].as_py())
     with pytest.raises(RegenerateError, match=r"weights .* are in no folder of these"):
-        row = {**dataset.rows().slice(0, 1).to_pylist()[0], "checkpoint": "0" * 64}
-        draw(dataset, row, json.loads(dataset.identities()["identity_parameters"][0].as_py()), [tmp_path])
+        draw(dataset, row, identity, [tmp_path])
 
 
-@pytest.mark.parametrize("name", ["wgan-gp", "ddpm-tps"])
-def test_rows_of_the_baselines_too(name, tmp_path):
+def test_captures_of_a_learned_individual_too(tmp_path):  # of other engines: versions/test_kept.py
     aligned, weights = aligned_palms(tmp_path / "aligned.parquet"), tmp_path / "weights"
+    tiny = {"size": 16, "latent": 6, "width": 2, "batch": 4, "epochs": 1, "save_epochs": 1, "angle": 9.0}
     told = {"view": "palm", "hands": ("left", "right"), "seed": 3}
-    if name == "wgan-gp":
-        tiny = {"size": 16, "latent": 6, "width": 2, "batch": 4, "epochs": 1, "save_epochs": 1, "angle": 9.0}
-        train_baseline(WganTraining, aligned, weights, options=Wgan(**tiny), **told)
-    else:
-        tiny = {"size": 16, "dim": 8, "mults": [1, 2], "timesteps": 4, "sampling_steps": 4, "batch": 4}
-        tiny |= {"steps": 1, "save_every": 1, "sample_every": 0}
-        train_baseline(DdpmTraining, aligned, weights, options=Ddpm(**tiny), **told)
-    own = {"wgan" if name == "wgan-gp" else "ddpm": tiny}
+    train_baseline(WganTraining, aligned, weights, options=Wgan(**tiny), **told)
     size = {"identities": 4, "captures": 3, "shard_identities": 4, "size": 24}
     trained = {"checkpoint": str(weights)}
-    dataset = build(tmp_path, engine={"name": name}, train=trained, dataset=size, **own)
+    dataset = build(tmp_path, engine={"name": "wgan-gp"}, train=trained, dataset=size, wgan=tiny)
     again._engine.cache_clear()
     images = list(regenerate(dataset, some(dataset, 50, 0)))
     assert len(images) == 12 and all(image.same for image in images)

@@ -58,3 +58,5 @@ def test_one_capture_more_changes_nothing_that_was_there(version, tmp_path):
     assert verify(larger.path).ok and diff(version, larger).only_adds
     assert larger.rows().num_rows == version.rows().num_rows * 3 // 2
     assert len(set(larger.rows()["checkpoint"].to_pylist())) == 1
+    new = set(larger.rows()["sample_id"].to_pylist()) - set(version.rows()["sample_id"].to_pylist())
+    assert all(image.same for image in regenerate(larger, sorted(new)))
