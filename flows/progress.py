@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID
 
-from flows.tracking import tracked
+from flows.server.configured import Failing
+from flows.tracking import shown
 
 logger = logging.getLogger("palmforge")
 EVERY = 5.0  # seconds between two artifact updates; more would load the server for nothing
@@ -57,7 +58,7 @@ class _Lines:
         self._said = self._began + FIRST - LATER
         self._first: int | None = None  # units that were there before
         self._count = 0
-        self._artifact = _create(label) if tracked() else None
+        self._artifact = _create(label) if shown() else None
 
     def __call__(self, done: int, total: int) -> None:
         """`done` of `total` are there."""
@@ -107,7 +108,8 @@ class _Lines:
             update_progress_artifact(artifact, progress=percent)
         except Exception as error:  # a server that is away must not cost a night's work
             logger.warning("%s: progress not shown: %s", self.label, type(error).__name__)
-            self._artifact = None  # each further try would wait for the server again
+            self._artifact = None
+            Failing.now = True
 
 
 def _create(label: str) -> "UUID | None":
@@ -117,6 +119,7 @@ def _create(label: str) -> "UUID | None":
         created = create_progress_artifact(progress=0.0, key=f"progress-{label}", description=label)
     except Exception as error:
         logger.warning("%s: progress not shown: %s", label, type(error).__name__)
+        Failing.now = True
         return None
     return created if isinstance(created, UUID) else None
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from flows.server.configured import Failing
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -16,12 +18,17 @@ def tracked() -> bool:
     return context is not None and context.FlowRunContext.get() is not None
 
 
+def shown() -> bool:
+    """True inside a Prefect flow run whose server has not failed yet."""
+    return tracked() and not Failing.now
+
+
 def step(function: Callable[P, R]) -> Callable[P, R]:
-    """A step of a story: a task run inside a flow run, a plain call otherwise."""
+    """A step of a story: a task run inside a flow run while its server answers, a plain call otherwise."""
 
     @wraps(function)
     def call(*given: P.args, **options: P.kwargs) -> R:
-        if not tracked():
+        if not shown():
             return function(*given, **options)
         from flows.server.lift import as_task
 

@@ -11,11 +11,14 @@ from flows.cli.options import friendly_errors
 
 @click.command("deploy")
 def deploy_verb() -> None:
-    """Start a local Prefect server and worker where none run, and register every deployment."""
-    from flows.server.deploy import deploy
+    """Start a local Prefect server and worker where none run, and register every deployment.
+
+    PREFECT_API_URL names another server than the one at 127.0.0.1:4200.
+    """
+    from flows.server.deploy import API, deploy
 
     with friendly_errors():
-        click.echo(deploy())
+        click.echo(deploy(os.environ.get("PREFECT_API_URL") or API))
 
 
 @click.command()

@@ -13,6 +13,12 @@ PATIENCE = 3.0  # seconds for a server to answer
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+class Failing:
+    """Whether the server failed in this run: it is not asked again, for every call would wait a minute."""
+
+    now = False
+
+
 def bypass_proxies() -> None:
     """Let nothing said to this machine go through a proxy; to be called before Prefect is imported."""
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""

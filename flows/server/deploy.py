@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import IO
 
-from flows.server.configured import bypass_proxies
+from flows.server.configured import LOOPBACK, bypass_proxies
 from manifests.files.layout import explain_write_errors
 from manifests.files.locks import hold
 from manifests.words import PalmforgeError
@@ -44,8 +45,13 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
     environment = {**os.environ, "PREFECT_API_URL": api}
     mark, serves = worker_mark(api)
     if not is_up(api):
-        host, port = api.removeprefix("http://").removesuffix("/api").split(":")
-        _start(["server", "start", "--host", host, "--port", port], logs / "server", environment)
+        at = urllib.parse.urlsplit(api)
+        if at.hostname not in LOOPBACK or not at.port:
+            raise DeployError(
+                f"no Prefect server answers at {api}: start it there, or unset PREFECT_API_URL for one here"
+            )
+        here = ["--host", str(at.hostname), "--port", str(at.port)]
+        _start(["server", "start", *here], logs / "server", environment)
         _wait_for(api, logs / "server.log")
     _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
     _prefect(["--no-prompt", "deploy", "--all"], environment)

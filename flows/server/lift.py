@@ -9,6 +9,7 @@ from prefect import Flow, Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.server.configured import Failing
 from flows.server.errors import quiet_errors
 from flows.server.reconcile import alive
 from manifests.words import PalmforgeError
@@ -24,6 +25,7 @@ def as_flow(name: str, story: Callable[..., str]) -> Flow[..., str]:
     @wraps(story)
     def tracked(*given: Any, **options: Any) -> str:
         quiet_errors()
+        Failing.now = False
         with alive(flow_run.id), bound(run=flow_run.name or ""):
             finished[:] = [story(*given, **options)]
         return finished[0]
@@ -39,6 +41,7 @@ def as_task(step: Callable[..., R], *given: Any, **options: Any) -> R:
         if not is_of_server(error):
             raise
         log.warning("%s: the Prefect server fails (%s)", step.__name__, type(error).__name__)
+        Failing.now = True
         return step(*given, **options)
     return made
 
