@@ -29,6 +29,7 @@ QUIET = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",  # seconds; when they stop: flows/server/heartbeat.py
     "PREFECT_CLIENT_MAX_RETRIES": "5",  # a minute in all; then work goes on without the server
     "PREFECT_API_REQUEST_TIMEOUT": "20",  # seconds for each answer; Prefect's own 60 would be six minutes
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # no traces of its threads when a server fails
     "PREFECT_LOGGING_EXTRA_LOGGERS": "palmforge",  # our log lines reach the flow run's log
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # and are no matter where there is none
     "DO_NOT_TRACK": "1",
