@@ -40,10 +40,13 @@ class Estimate:
         r, d = self.recipe, self.recipe.dataset
         source = f"{r.source.kind} {r.source.dataset or r.source.path}".rstrip()
         count = "" if not source_kind(r).gives else f", {_number(self.photographs)} photographs"
+        sides = {view: f"{d.side(view)}×{d.side(view)}" for view in d.views}
+        one = len(set(sides.values())) == 1
+        sized = next(iter(sides.values())) if one else ", ".join(f"{s} ({view})" for view, s in sides.items())
         known = [seconds for seconds in self.seconds.values() if seconds is not None]
         lines = [
             ("plan", f"{r.name}: {d.identities} identities × {d.captures} captures × {len(d.views)} view(s)"
-             f" × {1 + r.augment.copies} = {self.images} images of {d.size}×{d.size} ({d.image_format})"),
+             f" × {1 + r.augment.copies} = {self.images} images of {sized}, {d.image_format}"),
             ("source", source + count),
             *([("warning", self.warning)] if self.warning else []),
             ("engine", r.engine.name + f", checkpoint {r.train.checkpoint}" * engine_of(r).learned),

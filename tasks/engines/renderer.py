@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def rendering(recipe: Recipe) -> float:
     """Seconds of one core that a picture of the recipe takes to render."""
-    views = recipe.dataset.views
-    each = sum(1 if view == "palm" else 2 for view in views) / len(views)
-    return each * (0.01 + 0.015 * (recipe.dataset.size / 128) ** 2)
+    made = recipe.dataset
+    each = {view: 0.01 + 0.015 * (made.side(view) / 128) ** 2 for view in made.views}
+    return sum(seconds * (1 if view == "palm" else 2) for view, seconds in each.items()) / len(each)
 
 
 class Renderer(Engine):

@@ -1,5 +1,7 @@
 """The command line: options from the recipe, plans that build nothing, errors a person can act on."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -24,6 +26,14 @@ def test_plan_prints_what_would_be_built_and_builds_nothing(write_recipe, tmp_pa
     assert "10 identities × 3 captures" in done.output and "30 images of 48×48" in done.output
     assert all(word in done.output for word in ("time", "disk", "memory"))
     assert not (tmp_path / "out").exists() and not (tmp_path / "work").exists()
+
+
+def test_plan_counts_each_view_by_its_own_size(write_recipe):
+    options = ["--dataset.views", "palm,hand", "--dataset.size", "64", "--dataset.hand_size"]
+    small, large = (run("plan", write_recipe(), *options, size).output for size in ("64", "512"))
+    assert "images of 64×64, png" in small and "64×64 (palm), 512×512 (hand), png" in large
+    drawing = [re.search(r"about (\d+) s to draw", text)[1] for text in (small, large)]
+    assert int(drawing[1]) > 5 * int(drawing[0])
 
 
 @pytest.mark.parametrize(
