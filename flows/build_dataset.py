@@ -68,6 +68,8 @@ def _announce(plan: Recipe, version: Path, stages: "Mapping[str, Done | None]") 
     """Tell the server, when there is one, of the version and what it was made of."""
     if tracked():
         from flows.server.announce import announce, show_version
+        from flows.server.lineage import show_lineage
 
         show_version(version, stages)
+        show_lineage(plan, version, stages)
         announce(plan, version)

@@ -47,6 +47,7 @@ def look(browser: Browser, url: str, out: Path, width: int, height: int, scheme:
     """A picture of each page at one width; whatever asks another host, or fails, is printed."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
+    page.set_default_timeout(180_000)
     watch(page, url)
     took = {}
     for name, path in (
@@ -80,7 +81,7 @@ def look(browser: Browser, url: str, out: Path, width: int, height: int, scheme:
 def watch(page: Page, url: str) -> None:
     """Print what goes to another host, fails, or is said in the console."""
     page.on("request", lambda r: None if r.url.startswith((url, "data:")) else print("OUTSIDE", r.url))
-    page.on("requestfailed", lambda r: print("FAILED", r.url))
+    page.on("requestfailed", lambda r: None if "ABORTED" in str(r.failure) else print("FAILED", r.url))
     page.on("console", lambda m: print("CONSOLE", m.text))
     page.on("pageerror", lambda e: print("ERROR", e))
     page.on("dialog", lambda d: (print("DIALOG", d.message), d.dismiss()))

@@ -22,6 +22,7 @@ from tasks.browse.compare import STATES, Comparison
 from tasks.browse.filters import ORDERS, Filters
 from tasks.browse.guard import Guard
 from tasks.browse.neighbours import Neighbours
+from tasks.draw.regenerate import regenerate
 
 KEPT = 4096  # thumbnails in memory, some 5 KB each
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # a version never changes
@@ -76,8 +77,6 @@ class Browser:
 
     def regenerate(self, query: Mapping[str, str]) -> Response:
         """The image drawn again, beside the published one."""
-        from tasks.draw.regenerate import regenerate  # it loads the engines
-
         row = self._row(query)
         try:
             (made,) = regenerate(self.catalogue.dataset, [row["sample_id"]])

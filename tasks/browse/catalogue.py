@@ -24,7 +24,7 @@ from palm_models.render.skin import BANDS
 from tasks.browse.filters import EXACT, ORDERS, TONE, Filters
 from tasks.report.shown import small
 
-PAGE, CAPTURES = 20, 24  # identities on a page, captures of one of them
+PAGE, CAPTURES, ALL = 20, 12, 400  # identities on a page; captures of each, and of one that is alone
 REJECTS_PAGE = 120
 CHOICES = 50  # values of a filter to choose from
 ORDER = "view DESC, capture, sample_id"  # of captures: palms before hands
@@ -103,12 +103,13 @@ class Catalogue:
             f" LIMIT {PAGE} OFFSET {PAGE * (filters.page - 1)}",
             values,
         )
-        captures = self.captures([one["label"] for one in identities], filters)
+        most = ALL if len(identities) == 1 else CAPTURES
+        captures = self.captures([one["label"] for one in identities], filters, most)
         for one in identities:
             one["captures"] = captures.get(one["label"], [])
         return Page(identities, counted["identities"], counted["images"])
 
-    def captures(self, labels: Sequence[int], filters: Filters, most: int = CAPTURES) -> dict[int, list[Row]]:
+    def captures(self, labels: Sequence[int], filters: Filters, most: int) -> dict[int, list[Row]]:
         """Captures of identities by label, at most so many of each."""
         where, values = filters.where()
         wanted = ["sample_id", "label", "view", "capture", "augmented", "shard", "row", "sha256"]

@@ -12,7 +12,7 @@ from manifests.read.open import Version
 from manifests.tools.sql import tables
 from tasks.browse.catalogue import ORDER, Row, rows_of
 
-PAGE, CAPTURES = 20, 24
+PAGE, CAPTURES = 20, 12
 STATES = ("changed", "new", "gone", "same")
 PAIRS = (
     "SELECT coalesce(a.identity_id, b.identity_id) AS identity_id, sample_id,"

@@ -176,8 +176,33 @@ def _check_what_people_see(server, home):
     assert counts["Images", "published"] == 2 and counts["Photographs", "rejected"] == 1
     assert "not_a_picture" in shown["rejects"]["data"]
     assert str(home) in shown["report"]["data"] and "report.html" in shown["report"]["data"]
+    _check_lineage(server, home, shown)
     tasks = server.read("task_runs/count")
     assert tasks < 30, f"{tasks} task runs: the server bears about 200 a flow run"
+
+
+def _check_lineage(server, home, shown):
+    """The version, the palms and the photographs are assets, each made of the one before."""
+    made = "prefect.asset.materialization.succeeded"
+    asked = {"event": {"name": [made]}, "occurred": {"since": "2000-01-01T00:00:00Z"}}
+    events = wait_for(
+        lambda: len(e := server.read("events/filter", filter=asked, limit=50)["events"]) >= 3 and e,
+        "the assets are not materialized",
+    )
+    of = {
+        e["resource"]["prefect.resource.id"]: [
+            r["prefect.resource.id"] for r in e["related"] if r["prefect.resource.role"] == "asset"
+        ]
+        for e in events
+    }
+    version = f"palmforge://versions/nightly/{(home / 'LATEST').read_text().strip()}"
+    (palms,) = of[version]
+    (photographs,) = of[palms]
+    assert palms.startswith("palmforge://palms/") and photographs.startswith("palmforge://photographs/")
+    assert of[photographs] == [] and len(of) == 3  # the second, unchanged night made nothing
+    rows = json.loads(shown["lineage"]["data"])
+    assert [row["asset"] for row in rows] == [photographs, palms, version]
+    assert "palms/hands/versions/1" in rows[0]["what"] and rows[2]["made of"] == rows[1]["what"]
 
 
 def _check_no_secret(folder):
