@@ -184,6 +184,8 @@ def test_a_capture_shows_its_parameters_its_picture_and_its_neighbours(served):
     assert hashlib.sha256(image.content).hexdigest() == told["sha256"]
     small = served.client.get(f"/thumbnail?id=s000003_left_c001_palm&at={told['label']}")
     assert small.headers["content-type"] == "image/webp" and small.content[8:12] == b"WEBP"
+    served.page("/near?id=s000003_left_c001_palm")  # the first question starts the reading
+    served.browser.neighbours.thread.join()
     near = served.page("/near?id=s000003_left_c001_palm")
     found = shown(near)
     assert found[0] == "s000003_left_c001_palm" and len(found) == 13  # and 12 other identities
