@@ -31,6 +31,7 @@ class Draw(IntEnum):
     ATLAS_WORN = 52
     ATLAS_LINES = 60  # thin lines: (stream), (field, …)
     ATLAS_SKIN = 70  # all else on the skin: (stream), (field, …)
+    REFINED_SKIN = 80  # what the skin network starts from: ()
 
 
 def sequence(seed: int, draw: Draw, *counter: int) -> np.random.SeedSequence:

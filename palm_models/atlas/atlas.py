@@ -55,8 +55,8 @@ def draw_atlas(identity: Identity, view: View, density: float) -> Atlas:
     """Everything an identity's skin carries, `density` pixels a palm width; the same skin at any density."""
     x0, y0, x1, y1 = PALM if view == "palm" else WHOLE
     canvas = Canvas((int((y1 - y0) * density), int((x1 - x0) * density)), (x0, y0), density)
-    principal = _principal(identity, canvas)
-    lines = _lines(identity, canvas)
+    principal = principal_creases(identity, canvas)
+    lines = line_layers(identity, canvas)
     grooves = np.clip(principal, 0, None) + 0.5 * np.clip(lines.max(axis=2), 0, None)
     valley = cv2.GaussianBlur(grooves, (0, 0), 0.014 * density) * 1.9
     dark, light = (drawn(some, canvas) for some in soft_lines(identity))
@@ -72,7 +72,8 @@ def draw_atlas(identity: Identity, view: View, density: float) -> Atlas:
     )
 
 
-def _principal(identity: Identity, canvas: Canvas) -> Float:
+def principal_creases(identity: Identity, canvas: Canvas) -> Float:
+    """Depth (h, w) of the principal and flexion creases: 1 = deep, negative on their raised edges."""
     chosen = [c for c in identity.creases if c.kind in PRINCIPAL]
     chosen += flexion_creases(identity, rest(identity.scalars()))
     lines = _roughened(curves(chosen, DETAIL), identity, chosen)
@@ -104,7 +105,8 @@ def _roughened(lines: Curves, identity: Identity, creases: list[Crease]) -> Curv
     return joined([first, second])
 
 
-def _lines(identity: Identity, canvas: Canvas) -> Float:
+def line_layers(identity: Identity, canvas: Canvas) -> Float:
+    """Depth (h, w, 4) of wrinkles and thin lines by direction, as `Atlas.lines`."""
     wrinkles = [c for c in identity.creases if c.kind not in PRINCIPAL]
     thick = curves(wrinkles, 14)
     thin = thin_lines(identity)
@@ -212,6 +214,12 @@ def _dark(identity: Identity, canvas: Canvas) -> Float:
     for k, (cell, weight) in enumerate(TONES):
         shade = calm * Field(identity.texture_seed, (Draw.ATLAS_SKIN, 9, k), cell, 64).on(canvas)
         out += np.float32(weight * (0.6 + 0.4 * identity.rim_pigment)) * shade
+    return out + moles(identity, canvas)
+
+
+def moles(identity: Identity, canvas: Canvas) -> Float:
+    """Pigment (h, w) of the moles alone."""
+    out = canvas.blank()
     for mark in identity.marks:
         if mark.kind == "mole":
             spot = np.clip(1.6 * canvas.spot(mark.x, mark.y, mark.size * 0.6), 0, 1)

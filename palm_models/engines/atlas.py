@@ -48,8 +48,12 @@ class AtlasEngine:
         if len(own) < len(captures):
             raise TypeError("the atlas draws captures of palm_models.atlas")
         side = working_side(view, size)
-        atlas = draw_atlas(identity, view, side / WIDTHS.get(view, WIDTHS["hand"]))
+        atlas = self.atlas(identity, view, side / WIDTHS.get(view, WIDTHS["hand"]))
         return [render(atlas, identity, capture, view, size) for capture in own]
+
+    def atlas(self, identity: Identity, view: View, density: float) -> Atlas:
+        """The skin that captures of an identity are taken of, `density` pixels a palm width."""
+        return draw_atlas(identity, view, density)
 
 
 def working_side(view: View, size: int) -> int:

@@ -22,7 +22,6 @@ from manifests.words import PalmforgeError
 from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
-from palm_models.shipped import SHIPPED
 from tasks.draw.augment import Augmenter
 from tasks.draw.prepare import make_engine
 from tasks.draw.samples import augmentation_seed, drawn_with
@@ -99,7 +98,9 @@ def draw(
     """The file of the image that a manifest row and its identity's parameters describe."""
     identity, capture = recorded(row, parameters)
     settings = json.loads(row.get("drawn_with") or _settings_of_recipe(dataset))
-    engine = _engine(row["engine"], json.dumps(settings), row["checkpoint"], _folders(dataset, weights))
+    engine = _engine(
+        row["engine"], json.dumps(settings), row["checkpoint"], _folders(dataset, row["engine"], weights)
+    )
     drawing = engine.draw(identity, [capture], row["view"], row["width"])[0]
     image = drawing.image
     if row["augmented"]:
@@ -128,17 +129,18 @@ def _settings_of_recipe(dataset: Version) -> str:
     return drawn_with(load(dataset.path / RECIPE))
 
 
-def _folders(dataset: Version, weights: Sequence[Path]) -> tuple[Path, ...]:
+def _folders(dataset: Version, engine: str, weights: Sequence[Path]) -> tuple[Path, ...]:
     """Where the weights of a version may be: named, shipped, or trained in a work folder near it or us."""
+    shipped = [folder for folder in (ENGINES.get(engine).shipped,) if folder]
     try:
         recorded = load(dataset.path / RECIPE).train.checkpoint
     except RecipeError:
         recorded = "train"  # a merged version has no recipe of its own
     if recorded not in ("shipped", "train"):
         near = [Path(recorded), *(above / recorded for above in _above(dataset))]
-        return (*weights, SHIPPED, *dict.fromkeys(near))
+        return (*weights, *shipped, *dict.fromkeys(near))
     homes = _homes(dataset) if recorded == "train" else []
-    return (*weights, SHIPPED, *(folder for home in homes for folder in sorted(home.glob("*")) or [home]))
+    return (*weights, *shipped, *(path for home in homes for path in sorted(home.glob("*")) or [home]))
 
 
 def _homes(dataset: Version) -> list[Path]:

@@ -69,6 +69,7 @@ class Engine(Part, ABC):
     views: ClassVar[tuple[View, ...]] = VIEWS
     one_view: ClassVar[bool] = False  # draws only the view that it learned
     parametric: ClassVar[bool] = True  # obeys the traits of an identity and the circumstances of a capture
+    referenced: ClassVar[bool] = True  # if parametric: pictures of an identity can be had without its weights
     learned: ClassVar[bool] = False  # draws with weights
     shipped: ClassVar[Path | None] = None  # folder of weights that come with it
     columns: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of a manifest, beside the controls

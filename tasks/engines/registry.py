@@ -15,6 +15,7 @@ ENGINES: Registry[Engine] = Registry(
     "engine",
     {
         "atlas": "tasks.engines.atlas:ATLAS",
+        "refined": "tasks.engines.refined:REFINED",
         "renderer": "tasks.engines.renderer:RENDERER",
         "diffusion": "tasks.engines.diffusion:DIFFUSION",
         "wgan-gp": "tasks.engines.wgan_gp:WGAN_GP",

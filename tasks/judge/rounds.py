@@ -65,7 +65,8 @@ def judge(recipe: Recipe, drawn: Generated, palms: Done | None, progress: Progre
     if not recipe.gates.use:
         facts = {"gates": {}, "images": sum(pq.read_metadata(f).num_rows for f in files), "rejected": {}}
         return Judged([Part(f) for f in files], Done(drawn.done.path, drawn.done.digest, facts))
-    court, referenced = _Court(recipe, drawn.done.digest, palms), engine_of(recipe).parametric
+    court, engine = _Court(recipe, drawn.done.digest, palms), engine_of(recipe)
+    referenced = engine.parametric and engine.referenced
     scored = court.score(list(shards(recipe)), files, progress)
     decided, rounds = decide(candidates(scored, referenced=referenced), court.rules), 0
     while decided.wanted:

@@ -97,10 +97,11 @@ def _template(
 ) -> Vectors:
     """What the identity's captures are compared with, a unit vector: its references, rendered.
 
-    An engine without parameters has none: there the identity's first captures stand for it.
+    An engine without parameters, or whose weights make the skin, has none: there the identity's first
+    captures stand for it.
     """
     engine, recipe = engine_of(judge.recipe), judge.recipe
-    if engine.parametric:
+    if engine.parametric and engine.referenced:
         identity = engine.identity(recipe.seed, planned.subject, planned.hand, recipe.identity)
         return unit(judge.kit.encoder.embed(engine.references(identity, REFERENCES)).sum(axis=0))
     return unit(vectors[first_captures(rows) or [0]].sum(axis=0))

@@ -19,6 +19,8 @@ def aligned_palms(path: Path, count: int = 8, size: int = 48) -> Path:
         identity, capture = make_identity(9, k, hand), make_capture(9, k, hand, 0)
         (drawing,) = RendererEngine().draw(identity, [capture], "palm", size)
         png = cv2.imencode(".png", drawing.image[..., ::-1])[1].tobytes()
-        rows.append({"photo_id": str(k), "view": "palm", "hand": hand, "image": {"bytes": png, "path": None}})
+        marks = drawing.landmarks.ravel().tolist()
+        image = {"bytes": png, "path": None}
+        rows.append({"photo_id": str(k), "view": "palm", "hand": hand, "image": image, "landmarks": marks})
     pq.write_table(pa.Table.from_pylist(rows), path)
     return path
