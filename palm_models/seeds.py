@@ -25,6 +25,7 @@ class Draw(IntEnum):
     ATLAS_IDENTITY = 11  # traits, creases and marks: (subject), (subject, hand)
     ATLAS_CAPTURE = 12  # circumstances: (subject, hand, capture)
     ATLAS_SESSION = 13  # what captures of a session share: (subject, hand, session)
+    REFINED_STEP = 14  # parts and noise of a step of the refined engine's training: (step)
     # From seeds that were themselves drawn: an identity's texture_seed, a session's, a capture's scene_seed.
     ATLAS_NAILS = 50
     ATLAS_SCENE = 51

@@ -46,10 +46,10 @@ def columns_table() -> str:
     units = {name: _unit(name, prior) for name, prior in priors.items()}
     everybodys = _columns(IDENTITY, CAPTURE)
     for name in priors:
-        meanings[name] += "" if name in everybodys else "; engine atlas"
+        meanings[name] += "" if name in everybodys else "; engines atlas, refined"
     for name, meaning in ATLAS.columns.items():
         fields.append(pa.field(name, pa.int64()))
-        meanings[name], units[name] = f"{meaning}; engine atlas", ""
+        meanings[name], units[name] = f"{meaning}; engines atlas, refined", ""
     return markdown_table(fields, meanings, units) + "\n"
 
 

@@ -164,7 +164,7 @@ class EngineOptions(Section):
     """What turns structure maps into pixels."""
 
     name: Annotated[str, PartName("engine")] = Field(default="atlas", description="what draws")
-    steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of the diffusion engine")
+    steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of diffusion (a picture) and refined (an identity)")
     start: float = Field(
         default=0.65, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
     )
@@ -177,7 +177,7 @@ class EngineOptions(Section):
     device: str = Field(
         default="cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",
-        description="where the diffusion engine runs: cpu, cuda",
+        description="where the networks of diffusion and refined run: cpu, cuda",
     )
     runner: Annotated[Literal["local", "dask"], Effect.NOTHING] = Field(
         default="local", description="who draws: local (processes of this machine) or dask"

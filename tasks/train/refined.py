@@ -21,6 +21,7 @@ from palm_models.engines.diffusion.process import EARLIEST, noisy
 from palm_models.engines.refined.network import SkinNetwork, SkinSpec, save_skin
 from palm_models.engines.refined.parts import draw_parts, draw_times, palms
 from palm_models.engines.training_state import Part, resume_state, write_state
+from palm_models.seeds import Draw, sequence
 from tasks.train.diffusion import TrainSettings, learning_rate
 
 log = logging.getLogger("palmforge")
@@ -47,7 +48,7 @@ class _Training:
 
     def advance(self, stack: torch.Tensor, settings: TrainSettings) -> float:
         """One step on the parts of its counter; its loss."""
-        counter = np.random.SeedSequence(settings.seed, spawn_key=(self.step, 0))
+        counter = sequence(settings.seed, Draw.REFINED_STEP, self.step)
         rng = torch.Generator().manual_seed(int(counter.generate_state(1, np.uint64)[0] >> 1))
         part = draw_parts(stack, settings.batch, settings.size, settings.condition_dropout, rng)
         time_, noise = draw_times(settings.batch, rng), torch.randn(part.clean.shape, generator=rng)

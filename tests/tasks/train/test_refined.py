@@ -1,4 +1,4 @@
-"""Training of the refined engine: it learns, goes on exactly, mirrors left hands and leaves weights that draw."""
+"""Training of the refined engine: it learns, goes on exactly, mirrors left hands, leaves what draws."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_parts_depend_on_their_generator_alone(aligned: Path) -> None:
     stack, _ = palms(read_photos(aligned), ["left", "right"])
     one, other = (draw_parts(stack, 3, 64, 0.1, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(one.clean, other.clean) and one.lines.shape == (3, 2, 64, 64)
-    assert 0 <= float(one.lines.min()) and float(one.lines.max()) <= 1 and one.place.shape == (3, 2, 64, 64)
+    assert float(one.lines.min()) >= 0 and float(one.lines.max()) <= 1 and one.place.shape == (3, 2, 64, 64)
 
 
 def test_no_palm_is_said(aligned: Path) -> None:
