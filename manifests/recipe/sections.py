@@ -164,7 +164,12 @@ class EngineOptions(Section):
     """What turns structure maps into pixels."""
 
     name: Annotated[str, PartName("engine")] = Field(default="atlas", description="what draws")
-    steps: int = Field(default=8, ge=1, le=1000, description="network evaluations of diffusion (a picture) and refined (an identity)")
+    steps: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="network evaluations of diffusion (a picture) and refined (an identity)",
+    )
     start: float = Field(
         default=0.65, gt=0, le=1, description="noise level to start at; below 1 from the rendered picture"
     )
