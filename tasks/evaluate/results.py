@@ -1,7 +1,6 @@
 """Writes an evaluation: JSON, CSV, LaTeX, a page, charts as PNG and SVG, a table for a terminal."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from manifests.files.layout import atomic_write
-from tasks.evaluate.tables import CSV, LATEX, as_csv, as_latex, column, row, summary, tar
+from tasks.evaluate.reported import REPORT, as_report
+from tasks.evaluate.tables import CSV, LATEX, as_csv, as_latex, column, row, summary, tar, unversioned
 from tasks.report import page
 from tasks.report.charts import det, png, svg, utility
 
@@ -20,6 +20,7 @@ def write_evaluation(found: Mapping[str, Any], out: Path) -> Path:
     """Write what `evaluate.answer` found into the folder `out`; returns the page's path."""
     charts = charts_of(found)
     atomic_write(out / JSON, (json.dumps(found, indent=1) + "\n").encode())
+    atomic_write(out / REPORT, (json.dumps(as_report(found), indent=1) + "\n").encode())
     atomic_write(out / CSV, as_csv(found).encode())
     atomic_write(out / LATEX, as_latex(found).encode())
     for name, figure in charts.items():
@@ -27,7 +28,8 @@ def write_evaluation(found: Mapping[str, Any], out: Path) -> Path:
         atomic_write(out / f"{name}.svg", svg(figure, themed=False).encode())
     text = page.render(
         "evaluation.html", found=found, charts=charts, tests=range(len(found["tests"])), column=column,
-        tar=tar, summary=summary(found), unfinished=unfinished(found), files=[JSON, CSV, LATEX],
+        tar=tar, unversioned=unversioned, summary=summary(found), unfinished=unfinished(found),
+        files=[JSON, REPORT, CSV, LATEX],
     )  # fmt: skip
     atomic_write(out / PAGE, text.encode())
     return out / PAGE
@@ -66,8 +68,7 @@ def _points(found: Mapping[str, Any], over: str) -> dict[str, list[Mapping[str, 
 
 
 def _short(trained: Mapping[str, Any]) -> str:
-    """The name without its versions, so that a legend holds it."""
-    name = re.sub(r" \d{8}T\d{6}-\w+", "", str(trained["name"]))
+    name = unversioned(str(trained["name"]))
     return f"{trained['recogniser']}, {name}" if trained["identities"] else str(trained["recogniser"])
 
 
@@ -95,7 +96,9 @@ def table(found: Mapping[str, Any]) -> str:
             rates = [result["identification"]["rank_one"], result["verification"]["eer"]]
             rates += [tar(result["verification"]["fnmr"][f]) for f in fmrs]
             cells = [f"{page.number(r['value'])} ({page.interval(r)})" for r in rates]
-            rows.append([trained["recogniser"], trained["name"][:40], str(trained["identities"]), *cells])
+            rows.append(
+                [trained["recogniser"], unversioned(trained["name"])[:40], str(trained["identities"]), *cells]
+            )
         lines += _lined_up(rows)
         if first["refused"]:
             needs = ", ".join(f"{fmr} ({pairs:,} pairs)" for fmr, pairs in first["refused"].items())

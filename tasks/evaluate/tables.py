@@ -27,6 +27,11 @@ def row(trained: Mapping[str, Any]) -> str:
     return f"{trained['recogniser']} on {trained['name']}{size}"
 
 
+def unversioned(name: str) -> str:
+    """A set's name without its versions, so that a legend or a column holds it."""
+    return re.sub(r" \d{8}T\d{6}-\w+", "", name)
+
+
 def tar(fnmr: Mapping[str, float]) -> dict[str, float]:
     """True accept rate: what is not falsely rejected."""
     return {"value": 1 - fnmr["value"], "low": 1 - fnmr["high"], "high": 1 - fnmr["low"]}

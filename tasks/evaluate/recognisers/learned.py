@@ -92,9 +92,9 @@ COMPNET = ArcFaceRecogniser(
 )  # fmt: skip
 MOBILEFACENET = ArcFaceRecogniser(
     "mobilefacenet", "MobileFaceNet, half as wide, with ArcFace", "Chen et al., CCBR 2018", "mobilefacenet",
-    Settings(width=32, dim=128),
+    Settings(width=32, dim=128, steps=800),
 )  # fmt: skip
 RESNET18 = ArcFaceRecogniser(
     "resnet18", "ResNet-18, half as wide, with ArcFace", "He et al., CVPR 2016; Deng et al., CVPR 2019",
-    "resnet18", Settings(width=32, dim=256),
+    "resnet18", Settings(width=32, dim=256, steps=800),
 )  # fmt: skip

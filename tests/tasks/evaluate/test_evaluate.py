@@ -104,6 +104,13 @@ def test_files_and_table_hold_the_figures(found, tmp_path):
     floor = found["trained"][3]["results"][0]["verification"]["eer"]["value"]
     assert eers["competitive", "nothing"] == floor and len(eers) == 3
     assert all(not r["value"] for r in rows if r["at"] == "FMR 1e-06")  # not supported, not printed
+    report = json.loads((tmp_path / "test_report.json").read_text())["testReport"]
+    result = next(r for r in report["results"] if report["systems"][r["system"]]["name"] == "competitive")
+    assert result["equalErrorRate"]["value"] == floor
+    assert (result["matedComparisonTrials"], result["nonMatedComparisonTrials"]) == (12, 54)
+    assert report["corpora"][0]["biometricInstances"] == 4 and len(report["systems"]) == 5
+    assert [s["trainedOn"] is None for s in report["systems"]] == [False, False, False, True, False]
+    assert result["notSupported"][-1]["falseMatchRate"] == 1e-6
     tex = (tmp_path / "evaluation.tex").read_text()
     assert tex.startswith("% palmforge evaluate") and tex.count("toprule") == 1 and r"\\" in tex
     assert found["made"]["command"] in html.unescape(text) and "torch" in text

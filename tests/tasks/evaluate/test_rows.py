@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
@@ -16,21 +15,10 @@ from tasks.evaluate.recognisers.kind import Recogniser
 from tasks.evaluate.rows import chosen_of, rows_of, taught_by
 from tasks.photographs.sources.found import SourceError
 from tests.helpers.fake_shards import make_shards, publish_shards
+from tests.helpers.regions import regions
 
 TINY = "palmnet,width=4,batch=8,dim=16"
 BUDGET = Budget(steps=2, size=64, seeds=1)
-
-
-def regions(folder, people=6, spectra=("460", "WHT"), seed=0):
-    rng = np.random.default_rng(seed)
-    folder.mkdir()
-    for who in range(people):
-        palm = rng.integers(0, 255, (64, 64)).astype(float)
-        for spectrum in spectra:
-            for k in (1, 2):
-                noisy = np.clip(palm + rng.normal(0, 9, (64, 64)), 0, 255).astype(np.uint8)
-                assert cv2.imwrite(str(folder / f"{who:03d}_l_{spectrum}_{k:02d}.png"), noisy)
-    return folder
 
 
 @pytest.fixture
