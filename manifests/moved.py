@@ -21,6 +21,7 @@ RENAMED = {  # those whose own name does not find them: renamed, or there are tw
     "tasks.duplicates": "tasks.photographs.duplicates",
     "tasks.sources": "tasks.photographs.sources.source",
 }
+TAKEN = {"tasks.ingest": {"ingest": "ingest_source"}}  # what was taken from a module, and is called so now
 
 
 class _Finder(MetaPathFinder):
@@ -48,6 +49,8 @@ class _Moved(Loader):
         warnings.warn(f"{spec.name} is {self.now} since 0.2.0", DeprecationWarning, stacklevel=2)
         module = importlib.import_module(self.now)
         self.spec = module.__spec__
+        for name, now in TAKEN.get(spec.name, {}).items():
+            setattr(module, name, getattr(module, now))
         return module
 
     def exec_module(self, module: ModuleType) -> None:
