@@ -63,7 +63,7 @@ deploy: $(READY)  ## start a local Prefect server and worker, register every dep
 	$(BIN)/palmforge deploy
 
 lock:  ## resolve the locks anew
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-hf.in -o requirements-hf.lock
 
 clean:  ## remove what can be made again: work folder, caches (not out/)

@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+from manifests.extras import MissingExtraError, missing, naming_extras
 from manifests.words import PalmforgeError
 
 Of = TypeVar("Of", bound="Part")
@@ -24,6 +26,7 @@ class Part:
     summary: ClassVar[str]  # one phrase for --help and docs
     options: ClassVar[type[Any] | None] = None  # type of the recipe's section with its own options, a Section
     section: ClassVar[str] = ""  # name of that section; "" = the part's name, with _ for -
+    requires: ClassVar[tuple[str, ...]] = ()  # modules of third parties without which it cannot work
 
     @property
     def own_section(self) -> str:
@@ -54,9 +57,13 @@ class Registry(Generic[Of]):
         return (*self.ours, *sorted(self.plugins))
 
     def get(self, name: str) -> Of:
-        """The part called `name`. Raises PluginError: the valid names, or why it cannot be loaded."""
+        """The part called `name`. Raises PluginError: the valid names, or why it cannot be loaded.
+
+        MissingExtraError for one of ours whose extra is not installed.
+        """
         if name in self.ours:
-            return cast(Of, _object(self.ours[name]))
+            with naming_extras():
+                return cast(Of, _object(self.ours[name]))
         if name not in self.plugins:
             raise PluginError(self.unknown(name))
         point = self.plugins[name]
@@ -66,9 +73,10 @@ class Registry(Generic[Of]):
             self._check(part, name)
         except Exception as error:
             package = point.dist.name if point.dist else point.value
+            told = missing(error) or error or type(error).__name__
             raise PluginError(
-                f"the {self.kind} {name!r} of the package {package} cannot be loaded: "
-                f"{error or type(error).__name__}; mend or uninstall {package}"
+                f"the {self.kind} {name!r} of the package {package} cannot be loaded: {told}; "
+                f"mend or uninstall {package}"
             ) from error
         return cast(Of, part)
 
@@ -79,13 +87,14 @@ class Registry(Generic[Of]):
         return f"no {self.kind} is called {name!r}; {guess}there are {', '.join(self.names())}"
 
     def items(self) -> Iterator[tuple[str, Of]]:
-        """Every part that can be loaded, with its name; a broken plug-in is left out."""
+        """Every part that can be loaded, with its name: no broken plug-in, nothing whose extra is missing."""
         for name in self.names():
-            try:
-                yield name, self.get(name)
-            except PluginError:
-                if name in self.ours:
-                    raise
+            with suppress(MissingExtraError):
+                try:
+                    yield name, self.get(name)
+                except PluginError:
+                    if name in self.ours:
+                        raise
 
     def __contains__(self, name: Any) -> bool:
         return name in self.ours or name in self.plugins

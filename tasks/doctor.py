@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from manifests.extras import parts
 from palm_models.photo.hand_model import MODEL, HandModelError, cache_folder, fetch_model, hand_model
 from tasks.work.folder import trouble
 
@@ -19,6 +20,7 @@ OPENCV = ("opencv-python", "opencv-contrib-python", "opencv-python-headless")  #
 ALBUMENTATIONS, SUCCESSOR = "2.0.8", "albumentationsx"  # the last MIT release; the successor is AGPL
 LEAST_DISK = 2 * 2**30  # bytes: a quickstart dataset with its work folder
 SYNC = "run `make setup` again, or `uv pip sync requirements.lock`"
+BRINGS = "pip install 'palmforge[{}]'"
 FINDER_SECONDS = 120
 
 
@@ -81,6 +83,16 @@ def python() -> Check:
     return Check("python", ok, found, "" if ok else f"make the environment with Python {wanted} or newer")
 
 
+def extras() -> Check:
+    """The parts of palmforge that are installed; all the others are named when they are asked for."""
+    lacking = [extra for extra, names in parts().items() if names and extra != "all"]
+    there = [extra for extra, names in parts().items() if not names and extra != "all"]
+    found = f"palmforge with {', '.join(there) or 'no further part'}"
+    return Check(
+        "parts", not lacking, found, BRINGS.format(",".join(lacking)) if lacking else "", needed=False
+    )
+
+
 def libraries() -> Check:
     """The system's libraries that MediaPipe is linked to: only the tests and benchmarks compare with it."""
     lacking = {name: package for name, package in LIBRARIES.items() if not _loads(name)}
@@ -103,13 +115,17 @@ def albumentations() -> Check:
     if successor:
         found = f"{SUCCESSOR} {successor} (AGPL) hides it"
         return Check("albumentations", False, found, f"pip uninstall {SUCCESSOR}, then {SYNC}")
+    if not version:
+        return Check("albumentations", False, "not installed", BRINGS.format("augment"), needed=False)
     ok = version == ALBUMENTATIONS
-    found = f"{version} (MIT)" if ok else f"{version or 'not installed'}, not {ALBUMENTATIONS}"
+    found = f"{version} (MIT)" if ok else f"{version}, not {ALBUMENTATIONS}"
     return Check("albumentations", ok, found, "" if ok else SYNC)
 
 
 def model() -> Check:
     """The hand model in the cache."""
+    if parts().get("photographs"):
+        return Check("hand model", False, "nothing reads it", BRINGS.format("photographs"), needed=False)
     try:
         return Check("hand model", True, str(hand_model(fetch=False)))
     except HandModelError as error:
@@ -118,6 +134,8 @@ def model() -> Check:
 
 def finder() -> Check:
     """The hand finder itself, started in a process of its own, because a broken library may kill it."""
+    if parts().get("photographs"):
+        return Check("hand landmarker", False, "not installed", BRINGS.format("photographs"), needed=False)
     code = (
         "import numpy; from palm_models.photo.hand_model import hand_model; "
         "from palm_models.photo.landmarks import HandFinder; "
@@ -194,7 +212,9 @@ def install_libraries() -> str:
 
 
 def install_model() -> str:
-    """Fetch the hand model; what went wrong, or ""."""
+    """Fetch the hand model where something reads it; what went wrong, or ""."""
+    if parts().get("photographs"):
+        return ""
     try:
         fetch_model(cache_folder() / MODEL)
     except HandModelError as error:
@@ -219,6 +239,7 @@ def _version(distribution: str) -> str:
 
 EXAMINATIONS: tuple[tuple[Callable[[], Check], Callable[[], str] | None], ...] = (
     (python, None),
+    (extras, None),
     (libraries, install_libraries),
     (opencv, None),
     (albumentations, None),

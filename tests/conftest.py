@@ -27,6 +27,7 @@ SLOW = (  # left out of `make test-fast`: servers, other processes, networks, da
     *("tests/tasks/report/", "tests/manifests/files/test_remote", "tests/manifests/read/test_readers"),
     *("tests/manifests/read/test_dataset", "tests/manifests/read/test_loops", "tests/house/test_imports"),
     *("tests/manifests/publish/test_write", "tests/house/test_floors", "tests/house/test_bench_table"),
+    *("tests/house/test_parts",),
     *("tests/palm_models/engines/", "tests/palm_models/photo/test_landmarks"),
 )
 

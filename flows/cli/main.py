@@ -5,7 +5,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,10 +18,13 @@ from flows.cli.import_weights import import_weights
 from flows.cli.options import friendly_errors, recipe_command
 from flows.cli.status import status_verb
 from flows.server.configured import bypass_proxies
+from manifests.extras import missing
 from manifests.files.layout import REPORTS
-from manifests.recipe import Recipe
 from tasks.work.logs import set_up_logging
 from tasks.workers.threads import ONE_THREAD
+
+if TYPE_CHECKING:
+    from manifests.recipe import Recipe
 
 QUIET = {
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # no server is ever started on the quiet
@@ -40,12 +43,17 @@ QUIET = {
 
 
 class _Verbs(click.Group):
-    """Says of Ctrl-C what it leaves behind."""
+    """Says of Ctrl-C what it leaves behind, and of a part that is not installed what brings it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if (told := missing(error)) is None:
+                raise
+            click.echo(f"error: {told}", err=True)
+            sys.exit(1)
         except KeyboardInterrupt:
             lost = "nothing is lost: run the same command again" if ctx.invoked_subcommand in RESUMING else ""
             click.echo(f"\nstopped; {lost or 'nothing half-made is left'}", err=True)
@@ -73,7 +81,7 @@ def main() -> None:
 @recipe_command(
     click.Option(["--republish"], is_flag=True, help="let LATEST go back to an older version that this makes")
 )
-def build(path: str, overrides: list[str], recipe: Recipe, republish: bool) -> None:
+def build(path: str, overrides: list[str], recipe: "Recipe", republish: bool) -> None:
     """Build the dataset of RECIPE and publish it; the same command resumes what was cut off.
 
     Exit code 3: the gates refused the dataset; the message says why, and LATEST stays as it was.
@@ -94,7 +102,7 @@ def build(path: str, overrides: list[str], recipe: Recipe, republish: bool) -> N
 
 @main.add_command
 @recipe_command()
-def plan(path: str, overrides: list[str], recipe: Recipe) -> None:
+def plan(path: str, overrides: list[str], recipe: "Recipe") -> None:
     """Print what RECIPE would build, with time, disk and memory; build nothing."""
     from tasks.draw.estimate import estimate
     from tasks.draw.prepare import check
@@ -104,7 +112,7 @@ def plan(path: str, overrides: list[str], recipe: Recipe) -> None:
 
 @main.add_command
 @recipe_command()
-def train(path: str, overrides: list[str], recipe: Recipe) -> None:
+def train(path: str, overrides: list[str], recipe: "Recipe") -> None:
     """Train RECIPE's generator on its photographs and print where the checkpoint is."""
     from flows.cli.run import run
     from flows.train_generator import train_generator

@@ -4,13 +4,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.recipe import Leaf, leaves, load, recipe_type
-from manifests.recipe.find import recipe_file
 from manifests.words import PalmforgeError
+
+if TYPE_CHECKING:  # a third of a second, which `palmforge --help` does without
+    from manifests.recipe import Leaf
 
 Verb = Callable[..., None]
 
@@ -20,6 +22,9 @@ def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
 
     def lift(verb: Verb) -> click.Command:
         def run(recipe: str, assignments: tuple[str, ...], **values: Any) -> None:
+            from manifests.recipe import load
+            from manifests.recipe.find import recipe_file
+
             fields = _fields()
             given = [
                 f"{fields[key].name}={value}"
@@ -29,6 +34,9 @@ def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
             own = {key: value for key, value in values.items() if key not in fields}
             overrides = [*assignments, *given]
             with friendly_errors():
+                if Path(recipe).expanduser().is_dir():
+                    click.echo(_proposed(Path(recipe).expanduser()), err=True)
+                    sys.exit(2)
                 path = str(recipe_file(recipe))
                 verb(path, overrides, load(path, overrides), **own)
 
@@ -44,9 +52,21 @@ def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
     return lift
 
 
+def _proposed(folder: Path) -> str:
+    from tasks.photographs.proposal import propose
+
+    file = propose(folder, Path())
+    return (
+        f"{folder} is a folder: {file} is a recipe for the photographs in it. Look it over, then:\n"
+        f"  palmforge plan {file}\n  palmforge build {file}"
+    )
+
+
 @cache
-def _fields() -> dict[str, Leaf]:
+def _fields() -> "dict[str, Leaf]":
     """The options of a recipe, plug-ins' too, by the name that they have as parameters."""
+    from manifests.recipe import leaves, recipe_type
+
     return {leaf.name.replace(".", "__"): leaf for leaf in leaves(recipe_type())}
 
 

@@ -18,11 +18,13 @@ def status_verb(what: str, as_json: bool) -> None:
     from tasks.versions.status import status
 
     with friendly_errors():
-        recipe = load(what) if what.endswith(".toml") else None
+        folder = Path(what).is_dir()
+        try:
+            recipe = None if folder else load(what)
+        except RecipeError:
+            if Path(what).exists():
+                raise
+            raise RecipeError(f"{what}: neither a recipe nor a work folder; try nightly") from None
         work = Path(recipe.work if recipe else what)
-        if recipe is None and not work.is_dir():
-            raise RecipeError(
-                f"{what}: neither a recipe (*.toml) nor a work folder; try datasets/nightly.toml"
-            )
         found = status(work, recipe)
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))

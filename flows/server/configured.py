@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from manifests.extras import missing
 from tasks.doctor import Check
 from tasks.work.logs import log
 
@@ -103,5 +104,7 @@ def _text(file: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if told := missing(error):
+        return str(told)
     status = getattr(getattr(error, "response", None), "status_code", "")
     return f"{type(error).__name__} {status}".strip()

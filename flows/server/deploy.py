@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from flows.server.configured import LOOPBACK, bypass_proxies
+from manifests.extras import installed
 from manifests.files.layout import explain_write_errors
 from manifests.files.locks import hold
 from manifests.words import PalmforgeError
@@ -39,6 +40,12 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
     Raises DeployError naming the log when the server does not come up or a command fails, and naming the
     worker when one of another checkout serves this server: it would run our deployments with its code.
     """
+    installed("prefect")
+    if not (ROOT / "prefect.yaml").is_file():
+        raise DeployError(
+            "deploy registers what prefect.yaml lists, and that lies in the repository: run it in a clone. "
+            "Here `palmforge build` is tracked wherever PREFECT_API_URL names a server"
+        )
     bypass_proxies()
     with explain_write_errors(logs):
         logs.mkdir(parents=True, exist_ok=True)
@@ -98,6 +105,7 @@ def worker_mark(api: str) -> tuple[IO[str], bool]:
 
 def address() -> str:
     """The API of the configured server, else of the local one. Raises DeployError when none answers."""
+    installed("prefect")
     bypass_proxies()
     api = os.environ.get("PREFECT_API_URL") or API
     if not is_up(api):

@@ -9,9 +9,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from manifests.contract.images import pixels
+from manifests.extras import naming_extras
 
 ImageAs = Literal["uint8", "float32", "numpy", "bytes", "none"]
 PIXELS = ("uint8", "float32", "numpy")  # the ones that decode
+
+
+def _torch() -> Any:
+    """Imported when a tensor is asked for: arrays and bytes are read without it."""
+    with naming_extras():
+        import torch
+
+    return torch
 
 
 def deliver(picture: NDArray[np.uint8], image: ImageAs) -> Any:
@@ -22,9 +31,7 @@ def deliver(picture: NDArray[np.uint8], image: ImageAs) -> Any:
 
 
 def _tensor(planes: NDArray[np.uint8], image: ImageAs) -> Any:
-    import torch
-
-    tensor = torch.from_numpy(planes)
+    tensor = _torch().from_numpy(planes)
     return tensor.float().div_(255) if image == "float32" else tensor
 
 
@@ -53,12 +60,12 @@ class Stack:
     def _allocate(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         if self.image != "uint8":
             return np.empty(shape, np.uint8)
-        import torch
-
+        torch = _torch()
         batch = torch.empty(shape, dtype=torch.uint8)
         if torch.utils.data.get_worker_info():
-            batch.share_memory_()  # type: ignore[no-untyped-call]  # so that the worker hands it over without a copy
-        return batch.numpy()
+            batch.share_memory_()  # so that the worker hands it over without a copy
+        memory: NDArray[np.uint8] = batch.numpy()
+        return memory
 
     def images(self) -> Any:
         """The pictures as asked: an array (n, h, w, 3), or a contiguous tensor (n, 3, h, w)."""
@@ -70,9 +77,7 @@ class Stack:
 def stacked(images: Sequence[Any]) -> Any:
     """Transformed or encoded images as one tensor or array where that is possible, else as a list."""
     if hasattr(images[0], "untyped_storage"):
-        import torch
-
-        return torch.stack(list(images))
+        return _torch().stack(list(images))
     same = isinstance(images[0], np.ndarray) and len({image.shape for image in images}) == 1
     return np.stack(images) if same else list(images)
 
@@ -127,6 +132,4 @@ def numbers(values: NDArray[Any], image: ImageAs) -> Any:
     """An array as it goes with images of this kind: a tensor beside tensors."""
     if image not in ("uint8", "float32"):
         return values
-    import torch
-
-    return torch.from_numpy(np.array(values))  # a copy: Arrow's memory is read-only
+    return _torch().from_numpy(np.array(values))  # a copy: Arrow's memory is read-only

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from manifests.contract.images import pixels
 from manifests.contract.schema import SchemaError
+from manifests.extras import naming_extras
 from manifests.files.layout import MANIFEST
 from manifests.files.remote import Location, parquet_source
 from manifests.read.batch import PIXELS, ImageAs, Stack, columns_of, deliver, filled, numbers, stacked
@@ -123,7 +124,8 @@ class PalmDataset:
 
     def loader(self, batch_size: int = 64, **options: Any) -> "PalmLoader":
         """Shuffled, resumable batches of this dataset; the options are those of `PalmLoader.of`."""
-        from manifests.read.loader import PalmLoader
+        with naming_extras():
+            from manifests.read.loader import PalmLoader
 
         return PalmLoader.of(self, batch_size, **options)
 

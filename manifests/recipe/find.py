@@ -4,7 +4,8 @@ from pathlib import Path
 
 from manifests.recipe.errors import RecipeError
 
-SHIPPED = Path(__file__).resolve().parents[2] / "datasets"
+IN_WHEEL = Path(__file__).resolve().with_name("shipped")  # pyproject.toml puts datasets/ there
+SHIPPED = IN_WHEEL if IN_WHEEL.is_dir() else Path(__file__).resolve().parents[2] / "datasets"
 
 
 def recipe_file(given: Path | str) -> Path:
@@ -21,7 +22,7 @@ def recipe_file(given: Path | str) -> Path:
     if path.exists():
         return path
     shipped = {file.stem: file for file in sorted(SHIPPED.glob("*.toml"))}
-    is_shipped = path.parent.name in ("", SHIPPED.name) and path.suffix in ("", ".toml")
+    is_shipped = path.parent.name in ("", "datasets") and path.suffix in ("", ".toml")
     if is_shipped and path.stem in shipped and not path.is_absolute():
         return shipped[path.stem]
     here = sorted(str(p) for p in Path("datasets").glob("*.toml"))

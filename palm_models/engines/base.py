@@ -9,9 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.words import View
+from manifests.words import PalmforgeError, View
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
+
+
+class CheckpointError(PalmforgeError):
+    """A checkpoint that cannot be used; the message names the file and what to do."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from manifests.words import PalmforgeError
+from palm_models.engines.base import CheckpointError
 
 Write = Callable[[Path, bytes], None]  # a file appears whole or stays as it was, whatever happens
 
@@ -30,10 +31,6 @@ LARGEST_CONFIG = 1 << 20
 
 class TrainingError(PalmforgeError):
     """There is nothing to learn from, or no way to share the learning; the message says what to do."""
-
-
-class CheckpointError(PalmforgeError):
-    """A checkpoint that cannot be used; the message names the file and what to do."""
 
 
 def write_checkpoint(

@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from palm_models.engines.checkpoint import CheckpointError, Write
+from palm_models.engines.base import CheckpointError
+from palm_models.engines.checkpoint import Write
 
 log = logging.getLogger("palmforge")
 Part = nn.Module | torch.optim.Optimizer  # random draws are no part: they are by counter

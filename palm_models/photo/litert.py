@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+FINDING = ("ai_edge_litert",)  # modules that finding a hand needs; the extra photographs brings them
 UNIT = np.arange(256, dtype=np.float32) / 255  # the networks want 0-1
 
 

@@ -19,7 +19,7 @@ from manifests.recipe import Recipe, load, parse
 from manifests.recipe.errors import RecipeError
 from manifests.registry import PluginError
 from manifests.words import PalmforgeError
-from palm_models.engines.checkpoint import CheckpointError
+from palm_models.engines.base import CheckpointError
 from palm_models.hand.capture import Capture
 from palm_models.hand.identity import Identity
 from tasks.draw.augment import Augmenter

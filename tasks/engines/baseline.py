@@ -22,6 +22,8 @@ class Baseline(Engine):
     one_view = True
     parametric = False
     learned = True
+    requires = ("torch", "denoising_diffusion_pytorch", "scipy")
+    trains_with = ("ema_pytorch",)
     trainer: ClassVar[str]  # the module that trains
 
     @abstractmethod

@@ -23,6 +23,8 @@ class Diffusion(Engine):
     summary = "real skin on the rendered hand; weights are shipped, or trained"
     learned = True
     views = ("palm", "hand")  # its network tells these two apart
+    requires = ("torch", "denoising_diffusion_pytorch")
+    trains_with = ("accelerate",)
     shipped = SHIPPED
     code = ("palm_models.engines.diffusion.engine",)
 

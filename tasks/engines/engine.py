@@ -71,6 +71,7 @@ class Engine(Part, ABC):
     parametric: ClassVar[bool] = True  # obeys the traits of an identity and the circumstances of a capture
     referenced: ClassVar[bool] = True  # if parametric: pictures of an identity can be had without its weights
     learned: ClassVar[bool] = False  # draws with weights
+    trains_with: ClassVar[tuple[str, ...]] = ()  # modules that training needs beside `requires`
     shipped: ClassVar[Path | None] = None  # folder of weights that come with it
     columns: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of a manifest, beside the controls
     code: ClassVar[tuple[str, ...]] = ()  # modules whose import closure draws; () = the one that defines it

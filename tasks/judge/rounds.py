@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from manifests.extras import MissingExtraError, installed
 from manifests.files.layout import REJECTS
 from manifests.publish.parts import Part
 from manifests.recipe import Recipe
@@ -134,6 +135,12 @@ class _Court:
         """Whether it has something to judge and nothing that it needs is missing; else `skipped` says why."""
         if reason := gate.skipped(self.recipe):
             self.skipped[gate.name] = reason
+            return False
+        try:
+            installed(*gate.requires)
+        except MissingExtraError as error:
+            log.warning("the gate %s does not judge: %s", gate.name, error)
+            self.skipped[gate.name] = str(error)
             return False
         try:
             for need in gate.needs:

@@ -57,7 +57,8 @@ def write_pictures_and_report(folder: Path, recipe: Recipe, stages: Mapping[str,
     aligned = palms.path / "aligned.parquet" if palms else None
     measures = measure(dataset, aligned, SHIPPED, recipe.seed)
     measured = Done(SHIPPED, measures.facts["encoder"], {"seconds": round(time.monotonic() - began, 1)})
-    (folder / MEASURES).write_text(json.dumps(measures.facts, indent=1) + "\n", encoding="utf-8")
+    facts = {**measures.facts, "not_judged": not_judged(stages.get("judge"))}
+    (folder / MEASURES).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     material = _Material(
         dataset, recipe, {**stages, "measure": measured}, measures, shown.identities(dataset), aligned
     )
@@ -145,6 +146,12 @@ def _gates(judged: Done | None) -> list[tuple[str, str, object, str]]:
     limits, rejects = facts.get("thresholds", {}), facts.get("rejects", {})
     states = facts.get("gates", {}).items()
     return [(name, state, limits.get(name), rejects.get(name, "")) for name, state in states]
+
+
+def not_judged(judged: Done | None) -> dict[str, str]:
+    """Each gate of the recipe that could not judge, and why."""
+    states = judged.facts.get("gates", {}) if judged else {}
+    return {name: state for name, state in states.items() if state != "judged"}
 
 
 def _nearest(material: _Material, photographs: bool) -> list[dict[str, Any]]:

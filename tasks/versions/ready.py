@@ -1,11 +1,14 @@
 """Refuses in a moment what would fail after hours: what a recipe asks for and this machine cannot give."""
 
 import ctypes
+from collections.abc import Iterator
 from pathlib import Path
 
+from manifests.extras import installed
 from manifests.files.layout import PublishError, check_writable
 from manifests.files.remote import is_remote
 from manifests.recipe import Recipe, RecipeError
+from palm_models.photo.litert import FINDING
 from tasks.draw.prepare import check
 from tasks.engines.registry import engine_of
 from tasks.photographs.sources.registry import source_kind
@@ -27,8 +30,9 @@ def ready(recipe: Recipe) -> Recipe:
 def possible(recipe: Recipe) -> Recipe:
     """The recipe, once its controls, transforms, photographs, checkpoint, hand model and GPU are at hand.
 
-    Raises RecipeError, SourceError or AugmentError that says what to do.
+    Raises RecipeError, SourceError, AugmentError or MissingExtraError that says what to do.
     """
+    installed(*_parts(recipe))
     check(recipe)
     kind = source_kind(recipe)
     kind.look(kind.spec(recipe))
@@ -36,6 +40,16 @@ def possible(recipe: Recipe) -> Recipe:
         if trouble := look(recipe):
             raise RecipeError(trouble)
     return recipe
+
+
+def _parts(recipe: Recipe) -> Iterator[str]:
+    """Third parties' modules that the recipe needs."""
+    engine, source = engine_of(recipe), source_kind(recipe)
+    yield from (*engine.requires, *source.requires)
+    yield from engine.trains_with if engine.learned and recipe.train.checkpoint == "train" else ()
+    yield from FINDING if source.gives else ()
+    yield from ("albumentations",) if recipe.augment.transforms else ()
+    yield from ("distributed", "prefect_dask") if recipe.engine.runner == "dask" else ()
 
 
 def _checkpoint(recipe: Recipe) -> str:

@@ -5,13 +5,13 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("flows", "tasks", "palm_models", "manifests")
 FOR_OTHERS = {  # imported by what we import
     "torchvision": "denoising-diffusion-pytorch",
-    "opencv-python-headless": "albumentations",
     "fastapi": "prefect",
     "s3fs": "fsspec",
 }
@@ -43,7 +43,8 @@ def imported():
 
 def declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {re.match(r"[\w-]+", line)[0].lower() for line in project["dependencies"]}
+    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    return {re.match(r"[\w-]+", line)[0].lower() for line in lines} - {"palmforge"}
 
 
 def test_every_dependency_is_imported_or_for_one_that_is():

@@ -12,8 +12,8 @@ from torch import nn
 
 from manifests.words import HANDS, VIEWS, Hand, View
 from palm_models import seeds
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.checkpoint import (
-    CheckpointError,
     Write,
     open_checkpoint,
     read_tensors,

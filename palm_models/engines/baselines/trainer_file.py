@@ -11,10 +11,11 @@ from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from torch import Tensor
 
 from manifests.words import View
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.ddpm_engine import NAME
-from palm_models.engines.checkpoint import CheckpointError, Write, write_plainly
+from palm_models.engines.checkpoint import Write, write_plainly
 
 log = logging.getLogger("palmforge")
 KEYS = {"step", "model", "opt", "ema", "scaler", "version"}

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.checkpoint import (
     CONFIG,
     FORMAT,
-    CheckpointError,
     Write,
     open_checkpoint,
     read_tensors,

@@ -17,6 +17,7 @@ class ArcFaceRecogniser(Recogniser):
     """A network of `tasks.evaluate.recognisers.networks`, trained with an additive angular margin."""
 
     tunes = True
+    requires = ("torch", "pytorch_metric_learning")
 
     def __init__(self, name: str, summary: str, source: str, network: str, settings: Settings) -> None:
         self.name, self.summary, self.source = name, summary, source  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from manifests.extras import installed
 from manifests.registry import Registry
 from tasks.evaluate.recognisers.kind import Recogniser, Settings
 from tasks.evaluate.recognisers.learned import OwnRecogniser
@@ -38,6 +39,7 @@ def parse_recogniser(text: str, size: int = 0, steps: int = 0) -> Chosen:
     """
     name, *changes = text.split(",")
     kind = OwnRecogniser(name) if ":" in name else RECOGNISERS.get(name)
+    installed(*kind.requires)
     settings = kind.settings
     if kind.learns:
         for key, given in (("size", size), ("steps", steps)):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palm_models.hand.frame import palm_width
+from palm_models.photo.litert import FINDING
 from tasks.judge.candidate import Case, Fault
 from tasks.judge.gate import Found, Gate, MissingError, Need
 
@@ -52,7 +53,7 @@ class HandGate(Gate):
         "hand_not_found": "no hand is found in it",
         "hand_misplaced": "the hand's landmarks are farther away than those of clean pictures",
     }
-    rank, needs = 40, (HAND_MODEL,)
+    rank, needs, requires = 40, (HAND_MODEL,), FINDING
 
     def skipped(self, recipe: Recipe) -> str:
         """A dataset without view hand shows no hand to be found."""

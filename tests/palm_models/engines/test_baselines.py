@@ -14,13 +14,13 @@ from torch import nn
 from manifests.recipe import load
 from manifests.recipe.baselines import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.baselines.common import typical_landmarks
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, renoise, sample
 from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, lattice, to_picture
 from palm_models.engines.baselines.tps import bend, spline
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty
 from palm_models.engines.baselines.wgan_engine import WganEngine, angle_between, individual, nearby
-from palm_models.engines.checkpoint import CheckpointError
 from palm_models.engines.diffusion.engine import DiffusionEngine
 from palm_models.engines.diffusion.weights import load_checkpoint
 from palm_models.hand.capture import make_capture

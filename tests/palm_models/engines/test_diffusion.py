@@ -8,7 +8,8 @@ import torch
 
 from manifests.files.layout import atomic_write
 from manifests.words import View
-from palm_models.engines.checkpoint import CheckpointError, checkpoint_digest
+from palm_models.engines.base import CheckpointError
+from palm_models.engines.checkpoint import checkpoint_digest
 from palm_models.engines.diffusion.engine import DiffusionEngine, capture_noise, identity_noise
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack, without_lines
 from palm_models.engines.diffusion.weights import save_checkpoint

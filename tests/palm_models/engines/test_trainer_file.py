@@ -14,10 +14,10 @@ from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
 
 from flows.cli.main import main
 from manifests.files.layout import atomic_write
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.baselines.ddpm import sample
 from palm_models.engines.baselines.ddpm_engine import DdpmEngine, Variation, to_picture
 from palm_models.engines.baselines.trainer_file import import_trainer_file
-from palm_models.engines.checkpoint import CheckpointError
 from palm_models.hand.identity import make_identity
 
 SIZE = 16

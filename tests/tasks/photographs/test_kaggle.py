@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tasks.photographs.sources.download import download
 from tasks.photographs.sources.found import SourceError
-from tasks.photographs.sources.kaggle import download
 from tests.helpers.kaggle_server import API, Kaggle
 
 HANDLE = "palms/human-palm-images/versions/3"
@@ -28,7 +28,7 @@ logging.basicConfig(level=logging.DEBUG)
 from tasks.photographs.sources.found import SourceError
 from pathlib import Path
 from tasks.photographs.ingest import ingest_source
-from tasks.photographs.sources.kaggle import download
+from tasks.photographs.sources.download import download
 from tasks.photographs.sources.source import SourceSpec
 for line in sys.stdin:
     order = json.loads(line)

@@ -12,7 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from palm_models.engines.checkpoint import CheckpointError, TrainingError
+from palm_models.engines.base import CheckpointError
+from palm_models.engines.checkpoint import TrainingError
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec, pack
 from palm_models.engines.diffusion.pairs import Photo, make_pair, place, read_photos, recolour
 from palm_models.engines.diffusion.weights import load_checkpoint
