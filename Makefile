@@ -17,7 +17,8 @@ setup: $(READY)  ## make .venv from the lock and fetch the hand model
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check "uv==$$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)"
-	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock \
+	  --reinstall-package opencv-python-headless --reinstall-package opencv-contrib-python  # one folder: who goes takes files of who stays
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	$(BIN)/palmforge doctor --mend
 	touch $@
@@ -59,15 +60,18 @@ weights: $(READY)  ## train the shipped weights anew from PHOTOGRAPHS (a folder)
 notebooks: $(READY)  ## make notebooks/*.ipynb from their scripts
 	$(BIN)/jupytext --update --to ipynb notebooks/generate.py notebooks/train.py
 
+docs: $(READY)  ## build the site of docs/ and the docstrings into .palmforge/site
+	$(BIN)/zensical build --strict
+
 deploy: $(READY)  ## start a local Prefect server and worker, register every deployment
 	$(BIN)/palmforge deploy
 
 lock:  ## resolve the locks anew
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev --group docs pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-hf.in -o requirements-hf.lock
 
 clean:  ## remove what can be made again: work folder, caches (not out/)
 	rm -rf .palmforge .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-.PHONY: help setup dataset test test-fast check lint types floors weights notebooks deploy lock clean
+.PHONY: help setup dataset test test-fast check lint types floors weights notebooks docs deploy lock clean

@@ -9,6 +9,10 @@ from importlib.util import find_spec
 
 from manifests.words import PalmforgeError
 
+MODULES = {
+    "lance": "pylance",
+    "c2pa": "c2pa-python",
+}  # what is called otherwise on the registry
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+).*;.*extra == ['\"]([\w-]+)['\"]")
 
 
@@ -92,4 +96,4 @@ def _extras() -> dict[str, str]:
 
 
 def _distribution(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return re.sub(r"[-_.]+", "-", MODULES.get(name, name)).lower()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union, cast
 
+from manifests.extras import installed
 from manifests.words import PalmforgeError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 Location: TypeAlias = Union[Path, "RemotePath"]
+STORES = {"s3": ("s3fs",), "s3a": ("s3fs",), "hf": ("huggingface_hub",)}  # what fsspec needs for a scheme
 ATTEMPTS = 6  # of a request that the network or the server spoilt
 BLOCK = 1 << 20  # bytes read ahead in Parquet files
 LONGEST_WAIT = 30.0  # seconds between two of them
@@ -55,12 +58,13 @@ def resolve(url: str | RemotePath) -> tuple[AbstractFileSystem, str]:
         url = without_keys(str(url))
     except ValueError as error:
         raise RemoteError(str(error)) from None
+    installed(*STORES.get(url.partition("://")[0], ()))
     options = {"use_listings_cache": False} if url.startswith("s3") else {}
     try:
         files, path = fsspec.core.url_to_fs(url, **options)
     except (ImportError, ValueError) as error:
         raise RemoteError(
-            f"{url}: {error}; s3:// and hf:// work as they are, other stores need their package (gcsfs for gs://)"
+            f"{url}: {error}; stores beside s3:// and hf:// need their own package (gcsfs for gs://)"
         ) from None
     return files, path.rstrip("/")
 
@@ -237,27 +241,26 @@ def _transient(error: BaseException) -> bool:
 
 
 def _from_the_network(error: BaseException) -> bool:
-    from botocore import exceptions  # type: ignore[import-untyped]
+    return isinstance(
+        error, _of_botocore("ClientError", "ConnectionError", "HTTPClientError", "ResponseStreamingError")
+    )
 
-    ours = ("ClientError", "ConnectionError", "HTTPClientError", "ResponseStreamingError")
-    return isinstance(error, tuple(getattr(exceptions, name) for name in ours))
+
+def _of_botocore(*names: str) -> tuple[type[Exception], ...]:
+    """Classes of botocore's errors; none where nothing loaded it, for then nothing raised them."""
+    module = sys.modules.get("botocore.exceptions")
+    return tuple(getattr(module, name) for name in names) if module else ()
 
 
 @contextlib.contextmanager
 def _explain(url: str) -> Iterator[None]:
     """Turn what libraries raise into a RemoteError that names the address; a missing file stays one."""
-    from botocore.exceptions import (  # type: ignore[import-untyped]
-        BotoCoreError,
-        ClientError,
-        NoCredentialsError,
-    )
-
     hub = url.startswith("hf://")
     where = os.environ.get("HF_ENDPOINT" if hub else "AWS_ENDPOINT_URL") or "its server"
     keys = "HF_TOKEN" if hub else "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
     try:
         yield
-    except NoCredentialsError:
+    except _of_botocore("NoCredentialsError"):
         raise RemoteError(
             f"{url}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role"
         ) from None
@@ -269,7 +272,9 @@ def _explain(url: str) -> Iterator[None]:
         if "bucket does not exist" in str(error):
             raise RemoteError(f"{url}: there is no such bucket at {where}: create it first") from None
         raise FileNotFoundError(error.errno, "no such file", url) from None
-    except (OSError, BotoCoreError, ClientError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *_of_botocore("BotoCoreError", "ClientError"))):
+            raise
         raise RemoteError(
             f"{url}: {where} cannot be reached or fails ({error}); run the same command again, what is done "
             "stays done"

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.fake_shards import publish_shards, row, write_shard
 
 ROOT = Path(__file__).resolve().parents[2]
-FENCE = re.compile(r"^```python *(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^(?:<!-- run as (\w+) -->\n)?```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SNIPPETS = [
     pytest.param(kind, code, id=f"{page.name}-{number}{'-' * bool(kind)}{kind}")
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

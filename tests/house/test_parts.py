@@ -104,6 +104,10 @@ def test_a_gate_that_lacks_its_part_is_said_and_recorded(tmp_path):
         (["build", "quickstart", "--engine.runner", "dask"], "prefect"),
         (["deploy"], "prefect"),
         (["run", "build-dataset"], "prefect"),
+        (["verify", "s3://bucket/palms"], "s3"),
+        (["verify", "hf://datasets/somebody/palms"], "hub"),
+        (["push", "out/quickstart", "hf://datasets/somebody/palms"], "hub"),
+        (["export", "out/quickstart", "--to", "lance", "--out", "lance"], "lance"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named_with_the_extra_that_brings_it(arguments, extra, home):

@@ -10,18 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import IMAGE_COLUMN
+from manifests.extras import installed
 from manifests.files.layout import MANIFEST
 from manifests.tools.exporters.exporter import Exporter, Row, Writer
-from manifests.words import PalmforgeError
 
 if TYPE_CHECKING:
     from manifests.read.open import Version
 
 FRAGMENT_BYTES = 64 << 20  # of images that are written at once: Lance keeps them in one fragment
-
-
-class LanceError(PalmforgeError):
-    """Lance is not installed."""
 
 
 class Lance:
@@ -60,14 +56,12 @@ class LanceExporter(Exporter):
     """Writes a Lance data set a split."""
 
     name = "lance"
-    summary = "a Lance data set a split, for random access and search (needs pylance)"
+    requires = ("lance",)
+    summary = "a Lance data set a split, for random access and search"
 
     def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it. Raises LanceError when its library is not installed."""
-        try:
-            import lance  # noqa: F401
-        except ImportError:
-            raise LanceError("export --to lance needs Lance: pip install pylance") from None
+        """What writes it. Raises MissingExtraError when its library is not installed."""
+        installed(*self.requires)
         return Lance(folder, stack, dataset)
 
 
