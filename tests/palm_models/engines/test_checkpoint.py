@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from manifests.files.layout import atomic_write
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.checkpoint import (
     CONFIG,
     WEIGHTS,
-    CheckpointError,
 )
 from palm_models.engines.diffusion.network import Denoiser, NetworkSpec
 from palm_models.engines.diffusion.weights import load_checkpoint, save_checkpoint
