@@ -25,6 +25,7 @@ class Refined(Atlas):
     name = "refined"
     summary = "the atlas, its palm's skin drawn once by a network; weights are shipped, or trained"
     learned = True
+    requires = ("torch", "denoising_diffusion_pytorch")
     referenced = False
     shipped = SHIPPED / "skin"
     code = ("palm_models.engines.refined.engine",)
