@@ -9,7 +9,7 @@ import pytest
 from palm_models.atlas.atlas import PALM, draw_atlas
 from palm_models.atlas.capture import Capture, make_capture
 from palm_models.atlas.identity import Identity, make_identity
-from palm_models.engines.checkpoint import CheckpointError
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.refined.engine import RefinedEngine, refined
 from palm_models.engines.refined.network import load_skin
 from palm_models.engines.refined.skin import SIDE, from_canvas, sketch, start, times, tone
