@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.palms import creases
-from bench.palms.realism import PEOPLE, STUDIO, drawn
+from bench.palms.realism import PEOPLE, STUDIO
 from bench.palms.utility import MARGIN, cut, eer, examine, scores
 from bench.photographs import realsets
 from bench.photographs.holdout import held_out, real_palms
@@ -137,7 +137,17 @@ def pictures_of(name: str, sizes: Sizes, given: Given) -> tuple[Pictures, Labels
         captures += [d.image for d in drawings]
     cost = _cost(began, len(captures))
     labels = np.repeat(np.arange(sizes.identities), sizes.captures)
-    return np.stack(captures), labels, drawn(made, sizes.realism, 11, PEOPLE, STUDIO), cost
+    return np.stack(captures), labels, _studio(made, sizes.realism), cost
+
+
+def _studio(engine: Drawer, count: int) -> Pictures:
+    """Palms (count, 128, 128, 3) of as many identities, as a studio takes them."""
+    pictures = []
+    for k in range(count):
+        shot = make_capture(11, k, HANDS[k % 2], 0, STUDIO)
+        one = make_identity(11, k, HANDS[k % 2], PEOPLE)
+        pictures.append(engine.draw(one, [shot], "palm", 128)[0].image)
+    return np.stack(pictures)
 
 
 def _cost(began: float, count: int) -> dict[str, float]:

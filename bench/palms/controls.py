@@ -1,4 +1,4 @@
-"""Whether controls hold in the pictures: skin tone, scars, rings and handedness, for both engines.
+"""Whether controls hold in the pictures: skin tone, scars, rings and handedness, for each engine.
 
 Run: python -m bench.palms.controls [--identities 20]
 """
@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.palms.engines import Bench
 from manifests.words import HANDS, View
-from palm_models.engines.base import Drawer, Drawing
-from palm_models.engines.diffusion.engine import DiffusionEngine
-from palm_models.engines.renderer import RendererEngine
-from palm_models.hand.capture import make_capture
+from palm_models.engines.base import Drawing
 from palm_models.hand.frame import palm_width
-from palm_models.hand.identity import Identity, make_identity
+from palm_models.hand.identity import Identity
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import HandFinder
 from palm_models.render.skin import linear_to_lab, tone_to_lab, typology_angle
-from palm_models.shipped import SHIPPED
 
 TONES = (-40.0, -20.0, 0.0, 20.0, 40.0, 55.0)  # individual typology angles, degrees
 # One white light on the whole palm, and a camera that changes no colours.
@@ -34,17 +31,14 @@ NEUTRAL: Mapping[str, Any] = {
 SEED, SEEN = 21, 8  # grey levels by which a pixel must change to be seen
 
 
-def drawn(
-    engine: Drawer, identity: Identity, view: View, controls: Mapping[str, Any], capture: int = 0
-) -> Drawing:
+def drawn(engine: Bench, identity: Identity, view: View, controls: Mapping[str, Any]) -> Drawing:
     """One picture, 128 px."""
-    shot = make_capture(SEED, identity.subject, identity.hand, capture, controls)
-    return engine.draw(identity, [shot], view, 128)[0]
+    return engine.draw(identity, view, controls)
 
 
-def identities(count: int, **traits: Any) -> list[Identity]:
+def identities(engine: Bench, count: int, **traits: Any) -> list[Identity]:
     """Left and right hands by turns."""
-    return [make_identity(SEED, k, HANDS[k % 2], traits) for k in range(count)]
+    return [engine.identity(k, HANDS[k % 2], traits) for k in range(count)]
 
 
 def lab(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -53,17 +47,17 @@ def lab(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     return linear_to_lab(np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4))
 
 
-def skin(engine: Drawer, count: int) -> str:
+def skin(engine: Bench, count: int) -> str:
     """Colour difference to the tone asked for (CIE 1976), and the order of the tones under any light."""
     apart, ordered = [], []
     for tone in TONES:
-        for identity in identities(count, skin_tone=tone):
+        for identity in identities(engine, count, skin_tone=tone):
             found = lab(drawn(engine, identity, "palm", NEUTRAL).image)
             apart.append(np.linalg.norm(found - tone_to_lab(tone, identity.redness)))
     for k in range(count):
         angles = [
             typology_angle(
-                lab(drawn(engine, identities(k + 1, skin_tone=t)[k], "palm", {"metering": 0.0}).image)
+                lab(drawn(engine, identities(engine, k + 1, skin_tone=t)[k], "palm", {"metering": 0.0}).image)
             )
             for t in TONES
         ]
@@ -74,10 +68,10 @@ def skin(engine: Drawer, count: int) -> str:
     )
 
 
-def scars(engine: Drawer, count: int) -> str:
+def scars(engine: Bench, count: int) -> str:
     """Share of scars that change their place in the picture."""
     seen = []
-    for identity in identities(count, scars=1, moles=0):
+    for identity in identities(engine, count, scars=1, moles=0):
         clean = replace(identity, marks=tuple(m for m in identity.marks if m.kind != "scar"))
         pair = [drawn(engine, i, "palm", NEUTRAL).image.astype(int) for i in (identity, clean)]
         changed = (np.abs(pair[0] - pair[1]).max(axis=2) > SEEN).sum()
@@ -86,10 +80,10 @@ def scars(engine: Drawer, count: int) -> str:
     return f"scars: {sum(seen)} of {count} recorded and seen"
 
 
-def rings(engine: Drawer, count: int) -> str:
+def rings(engine: Bench, count: int) -> str:
     """Share of rings that are seen on the finger that wears them."""
     seen = []
-    for identity in identities(count):
+    for identity in identities(engine, count):
         bare, worn = (
             drawn(engine, identity, "hand", {**NEUTRAL, "ring": r, "ring_finger": "ring"})
             for r in (False, True)
@@ -101,10 +95,10 @@ def rings(engine: Drawer, count: int) -> str:
     return f"rings: {sum(seen)} of {count} seen in place"
 
 
-def hands(engine: Drawer, count: int) -> str:
+def hands(engine: Bench, count: int) -> str:
     """Handedness as MediaPipe's network reads it, where it finds the hand itself, not clutter."""
     finder, named, found = HandFinder(hand_model()), 0, 0
-    for identity in identities(count):
+    for identity in identities(engine, count):
         picture = drawn(engine, identity, "hand", {"infrared": False})
         for hand in finder.find(picture.image)[:1]:
             apart = np.linalg.norm(hand.landmarks - picture.landmarks, axis=1).mean()
@@ -117,8 +111,10 @@ def main() -> None:
     """Print what holds for each engine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--identities", type=int, default=20)
-    count = parser.parse_args().identities
-    for engine in (RendererEngine(), DiffusionEngine(SHIPPED)):
+    parser.add_argument("--engines", nargs="+", default=["atlas", "refined", "renderer", "diffusion"])
+    asked = parser.parse_args()
+    count = asked.identities
+    for engine in (Bench(name, SEED) for name in asked.engines):
         for part in (skin, scars, rings, hands):
             print(f"{engine.name}: {part(engine, count)}", flush=True)
 

@@ -7,13 +7,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
+from bench.palms.engines import Bench
 from bench.photographs.holdout import Pictures, held_out, real_palms
 from manifests.words import Hand
-from palm_models.engines.base import Drawer
-from palm_models.engines.renderer import RendererEngine
-from palm_models.hand.capture import make_capture
-from palm_models.hand.identity import make_identity
 from palm_models.measure import realism
 
 # Captures like the photographs': large, clean pictures scaled down, of people of about their skin tones.
@@ -24,15 +22,12 @@ STUDIO: Mapping[str, Any] = {
 PEOPLE: Mapping[str, Any] = {"skin_tone": {"mean": -5.0, "sd": 14.0}}
 
 
-def drawn(
-    engine: Drawer, count: int, seed: int, people: Mapping[str, Any], captures: Mapping[str, Any]
-) -> Pictures:
+def drawn(engine: Bench, count: int, people: Mapping[str, Any], captures: Mapping[str, Any]) -> Pictures:
     """`count` palms of as many identities."""
     pictures = []
     for k in range(count):
         hand: Hand = "right" if k % 2 else "left"
-        shot = make_capture(seed, k, hand, 0, captures)
-        pictures.append(engine.draw(make_identity(seed, k, hand, people), [shot], "palm", 128)[0].image)
+        pictures.append(engine.draw(engine.identity(k, hand, people), "palm", captures).image)
     return np.stack(pictures)
 
 
@@ -41,10 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, required=True, help="folder human-palm-images")
     parser.add_argument("--aligned", type=Path, required=True, help="aligned.parquet of them")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="folder of the diffusion weights")
+    parser.add_argument("--engines", nargs="+", default=["atlas", "refined", "renderer", "diffusion"])
     parser.add_argument("--encoder", type=Path, help="folder of encoder weights, for the kernel distance")
-    parser.add_argument("--start", type=float, nargs="*", default=[0.65])
-    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--default-captures", action="store_true", help="captures and people as by default")
@@ -57,20 +50,13 @@ def main() -> None:
 
 def report(asked: argparse.Namespace) -> None:
     """Measure and print."""
-    import torch
-
-    from palm_models.engines.diffusion.engine import DiffusionEngine
-
     torch.set_num_threads(1)
     real, _ = real_palms(asked.aligned, held_out(asked.photographs))
     people, captures = ({}, {}) if asked.default_captures else (PEOPLE, STUDIO)
-    engines: dict[str, Drawer] = {"renderer": RendererEngine()}
-    for start in asked.start:
-        engines[f"diffusion {start}"] = DiffusionEngine(asked.checkpoint, asked.steps, start)
     rows = [real[:10]]
     print(f"{len(real)} held-out real palms, {asked.count} generated ones, {asked.splits} splits")
-    for name, engine in engines.items():
-        made = drawn(engine, asked.count, 11, people, captures)
+    for name in asked.engines:
+        made = drawn(Bench(name, 11), asked.count, people, captures)
         rows.append(made[:10])
         apart, within = realism.swd_ratio(real, made, asked.splits)
         levels = ", ".join(f"{r:.2f}" for r in apart / within)

@@ -11,10 +11,10 @@ from denoising_diffusion_pytorch import Unet
 from torch import Tensor, nn
 from torch.nn import functional
 
+from palm_models.engines.base import CheckpointError
 from palm_models.engines.checkpoint import (
     CONFIG,
     FORMAT,
-    CheckpointError,
     Write,
     open_checkpoint,
     read_tensors,
