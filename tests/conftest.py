@@ -20,8 +20,8 @@ settings.load_profile("busy")
 
 
 SLOW = (  # left out of `make test-fast`: servers, other processes, networks, datasets built and judged
-    *("tests/flows/", "tests/faults/", "tests/house/test_docs", "tests/house/test_notebooks"),
-    *("tests/house/test_examples", "tests/house/test_plugin", "tests/house/test_columns"),
+    *("tests/flows/", "tests/faults/", "tests/docs/"),
+    *("tests/house/test_plugin", "tests/house/test_columns"),
     *("tests/tasks/evaluate/", "tests/tasks/judge/", "tests/tasks/photographs/", "tests/tasks/train/"),
     *("tests/tasks/versions/", "tests/tasks/workers/", "tests/tasks/draw/", "tests/tasks/engines/"),
     *("tests/tasks/report/", "tests/manifests/files/test_remote", "tests/manifests/read/test_readers"),

@@ -18,7 +18,7 @@ import pytest
 from flows.server.deploy import DeployError, deploy, full_name, is_up
 from manifests.tools.verify import verify
 from tests.helpers.hands import drawn_hand
-from tests.helpers.kaggle_server import Kaggle
+from tests.helpers.servers.kaggle import Kaggle
 
 ROOT = Path(__file__).resolve().parents[2]
 WATCH = ["--watch", "--watch-interval", "1"]

@@ -21,7 +21,7 @@ from tasks.photographs.sources.source import SourceSpec, find
 from tasks.photographs.steps import ingest
 from tasks.versions.status import status
 from tests.helpers.fake_shards import make_shards, publish_shards
-from tests.helpers.s3_server import Proxy, environment
+from tests.helpers.servers.s3 import Proxy, environment
 
 
 @pytest.fixture(scope="module")

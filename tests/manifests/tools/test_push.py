@@ -17,7 +17,7 @@ from manifests.read.open import DatasetError, open_dataset
 from manifests.tools.push import push_version
 from manifests.tools.verify import verify
 from tests.helpers.fake_shards import make_shards, publish_shards
-from tests.helpers.hub_server import TOKEN, Hub, environment
+from tests.helpers.servers.hub import TOKEN, Hub, environment
 
 ADDRESS = "hf://datasets/me/palms"
 HUGGING_FACE = Path(__file__).parents[3] / ".venv-hf" / "bin" / "python"

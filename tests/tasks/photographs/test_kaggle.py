@@ -17,7 +17,7 @@ from PIL import Image
 
 from tasks.photographs.sources.download import download
 from tasks.photographs.sources.found import SourceError
-from tests.helpers.kaggle_server import API, Kaggle
+from tests.helpers.servers.kaggle import API, Kaggle
 
 HANDLE = "palms/human-palm-images/versions/3"
 SECRETS = ("secret-key", "secret-user", "signed-secret")

@@ -15,7 +15,7 @@ FENCE = re.compile(r"^(?:<!-- run as (\w+) -->\n)?```python\n(.*?)^```", re.DOTA
 SNIPPETS = [
     pytest.param(kind, code, id=f"{page.name}-{number}{'-' * bool(kind)}{kind}")
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if page.name != "verbs.md"  # its snippets open what its commands exported: tests/house/test_docs_verbs.py
+    if page.name != "verbs.md"  # its snippets open what its commands exported: tests/docs/test_docs_verbs.py
     for number, (kind, code) in enumerate(FENCE.findall(page.read_text()), 1)
 ]
 
