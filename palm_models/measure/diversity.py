@@ -34,6 +34,32 @@ def coverage(real: Vectors, made: Vectors, k: int = NEIGHBOURS) -> dict[str, flo
     return {"coverage": float(inside.any(1).mean()), "density": float(inside.sum(0).mean() / k)}
 
 
+def capacity(vectors: Vectors, labels: NDArray[np.integer[Any]], threshold: float) -> dict[str, float]:
+    """How many of the identities of unit vectors (n, d) can be told apart at a similarity of `threshold`.
+
+    Their centres lie at least arccos(threshold) and twice the spread within an identity from each other:
+    counted in the order of the labels, each that is far enough from all counted before. Returns `identities`,
+    how many there are (`of`), and that `angle` and the `spread` (sd of captures about their centre), degrees.
+    """
+    known, index = np.unique(labels, return_inverse=True)
+    centres = np.stack([vectors[index == k].mean(axis=0) for k in range(len(known))]).astype(np.float64)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    away = np.arccos(np.clip((vectors * centres[index]).sum(axis=1), -1, 1))
+    spread = float(away.std())
+    least = float(np.arccos(np.clip(threshold, -1, 1))) + 2 * spread
+    apart = np.arccos(np.clip(centres @ centres.T, -1, 1)) >= least
+    counted: list[int] = []
+    for k in range(len(known)):
+        if apart[k, counted].all():
+            counted.append(k)
+    return {
+        "identities": len(counted),
+        "of": len(known),
+        "angle": np.degrees(least),
+        "spread": np.degrees(spread),
+    }
+
+
 def _distances(a: Vectors, b: Vectors) -> NDArray[np.float64]:
     """Euclidean, (n, d) and (m, d) -> (n, m)."""
     a, b = a.astype(np.float64), b.astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.read.open import Version
-from palm_models.measure.diversity import NEIGHBOURS, coverage, vendi
+from palm_models.measure.diversity import NEIGHBOURS, capacity, coverage, vendi
 from palm_models.measure.encoder import Encoder, weights_digest
 from palm_models.measure.realism import kernel_ratio, swd_ratio
 from palm_models.measure.scores import compare, error_rates
@@ -19,6 +19,7 @@ from tasks.report.sampled import Pictures, Sampled, aligned, sample
 PATCHED = 64  # palms of either kind whose patches are compared
 SPLITS = 2  # halvings of the real palms that the realism ratios are means over
 EDGES = np.linspace(-0.5, 1.0, 76)  # of the bins of similarities
+STRANGERS = 1e-3  # share of pairs of strangers that are as similar as what identities are told apart by
 NEAREST = 6  # outputs shown that are most like a photograph
 
 Vectors = NDArray[np.float32]
@@ -77,6 +78,10 @@ def _compared(vectors: Vectors, labels: NDArray[np.int64], seed: int) -> dict[st
     return {
         "verification": error_rates([scores], seed),
         "spread": {"within": spread(scores.genuine), "between": spread(scores.impostor)},
+        "capacity": {
+            "fmr": STRANGERS,
+            **capacity(vectors, labels, float(np.quantile(scores.impostor, 1 - STRANGERS))),
+        },
         "histogram": {"edges": [round(float(e), 4) for e in EDGES], **counts},
     }
 

@@ -66,6 +66,8 @@ def test_measures_tell_identities_apart_and_repeat(version):
     assert list(rates["fnmr"]) == [] or list(rates["fnmr"]) == ["0.1"]  # 252 pairs: not even FMR 0.1 with 30
     assert "0.1" in {*rates["fnmr"], *rates["refused"]} and "0.001" in rates["refused"]
     assert facts["spread"]["within"]["mean"] > facts["spread"]["between"]["mean"] + 0.2
+    told = facts["capacity"]
+    assert 1 <= told["identities"] <= told["of"] and 0 < told["angle"] < 180
     assert 1 < facts["diversity"]["vendi"] <= 24 and "realism" not in facts and found.nearest == []
     assert sum(facts["histogram"]["genuine"]) == pytest.approx(1, abs=1e-3)
     assert facts["balance"]["hand"] == {"left": 4, "right": 4}
