@@ -333,7 +333,10 @@ def test_a_server_elsewhere_is_not_started_from_here(tmp_path, monkeypatch):
 def test_one_worker_serves_a_server_whoever_deploys(server, tmp_path, monkeypatch):
     deploy(server.api, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere" / "worker.pid").exists()
-    monkeypatch.setattr("flows.server.deploy.ROOT", tmp_path / "other-checkout")
+    other = tmp_path / "other-checkout"
+    other.mkdir()
+    (other / "prefect.yaml").touch()
+    monkeypatch.setattr("flows.server.deploy.ROOT", other)
     with pytest.raises(DeployError, match=rf"worker of {ROOT} \(process \d+\) serves .* stop it first"):
         deploy(server.api, tmp_path / "elsewhere")
 

@@ -138,7 +138,7 @@ def test_what_cannot_be_is_refused_before_anything_starts(case, write_recipe, tm
 def test_a_shipped_recipe_is_found_by_its_name_from_anywhere(tmp_path):
     output = said("build", "quickstart", "--out", "/proc/nowhere", code=1, cwd=tmp_path)
     assert "/proc/nowhere" in output
-    assert "--source.kind folder --source.path" in said("build", tmp_path, code=1)
+    assert "name a folder of photographs, or a recipe" in said("build", tmp_path, code=1)
 
 
 def test_latest_goes_back_only_when_told_to(write_recipe):
