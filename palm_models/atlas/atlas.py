@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.words import View
-from palm_models.atlas.field import Field
+from palm_models.atlas.field import Field, swept
 from palm_models.atlas.identity import Identity
 from palm_models.atlas.lines import FANS, soft_lines, thin_lines
 from palm_models.atlas.strokes import Curves, curves, drawn, joined
@@ -28,9 +28,10 @@ DETAIL = 90  # points of a principal crease
 # octaves of fields as (cell in palm widths, weight): swellings of skin, grain, tones, veins
 PADS = ((0.15, 4.5), (0.085, 2.2), (0.05, 0.9), (0.03, 0.35))
 GRAINS = ((0.028, 0.30), (0.016, 0.50), (0.010, 0.85), (0.007, 0.95), (0.0042, 0.40))
-TONES = ((0.21, 0.040), (0.135, 0.056), (0.088, 0.048), (0.034, 0.006))
+TONES = ((0.21, 0.036), (0.12, 0.076), (0.075, 0.072), (0.034, 0.006))
 VEINS = ((0.31, 1.0), (0.17, 0.7), (0.09, 0.4), (0.05, 0.25))  # they run where this field is 0
-FOREARM, CALM = (1.0, 1.35), 0.3  # y from which, and to which, skin calms, palm widths; what is left then
+FINGERS, FOREARM = (-0.25, -0.5), (1.0, 1.35)  # y from which, and to which, skin calms, palm widths
+CALM = 0.3  # what is left of a palm's swellings and tones there
 LEAST_PERIOD = 2.4  # pixels of a friction ridge, below which the atlas cannot carry it
 PERIOD_CLEAR = 3.4  # from here on it does fully
 
@@ -151,11 +152,11 @@ def _micro(identity: Identity, canvas: Canvas) -> Float:
     """Ridges and grain, about unit variance where they can be carried; finer grain where pixels are finer."""
     seed, density = identity.texture_seed, canvas.density
     out = canvas.blank()
-    for k, (cell, weight) in enumerate(PADS):
-        out += np.float32(weight * identity.mounds) * Field(seed, (Draw.ATLAS_SKIN, 11, k), cell, 64).on(
-            canvas
-        )
-    out *= _calm(canvas)
+    pads = [
+        (weight * identity.mounds, Field(seed, (Draw.ATLAS_SKIN, 11, k), cell, 64))
+        for k, (cell, weight) in enumerate(PADS)
+    ]
+    out += _calm(canvas) * swept(pads, canvas)
     for k, (cell, weight) in enumerate(GRAINS):
         if cell * density > 1.2:
             out += np.float32(weight * identity.grain) * Field(seed, (Draw.ATLAS_SKIN, 4, k), cell).on(canvas)
@@ -188,10 +189,10 @@ def _colour(identity: Identity, canvas: Canvas) -> list[Float]:
 
 
 def _calm(canvas: Canvas) -> Float:
-    """Share (h, 1) of a palm's swellings and blotches that skin has: less on the forearm than on the palm."""
+    """Share (h, 1) of a palm's swellings and tones that skin has: less on fingers and forearm."""
     y = canvas.origin[1] + np.arange(canvas.shape[0], dtype=np.float32) / canvas.density
-    fall = np.clip((y - FOREARM[0]) / (FOREARM[1] - FOREARM[0]), 0, 1)
-    return np.asarray(1 - (1 - CALM) * fall, np.float32)[:, None]
+    beyond = [np.clip((y - near) / (far - near), 0, 1) for near, far in (FINGERS, FOREARM)]
+    return np.asarray(1 - (1 - CALM) * np.maximum(*beyond), np.float32)[:, None]
 
 
 def blotches(seed: int, key: tuple[int, ...], size: float, canvas: Canvas) -> Float:
@@ -210,11 +211,12 @@ def _dark(identity: Identity, canvas: Canvas) -> Float:
     for fan in FANS:
         out += np.float32(fan.dark * identity.fans) * canvas.spot(fan.x, fan.y, fan.reach)
     out *= np.float32(0.55)
-    calm = _calm(canvas)
-    for k, (cell, weight) in enumerate(TONES):
-        shade = calm * Field(identity.texture_seed, (Draw.ATLAS_SKIN, 9, k), cell, 64).on(canvas)
-        out += np.float32(weight * (0.6 + 0.4 * identity.rim_pigment)) * shade
-    return out + moles(identity, canvas)
+    strength = 0.6 + 0.4 * identity.rim_pigment
+    tones = [
+        (strength * weight, Field(identity.texture_seed, (Draw.ATLAS_SKIN, 9, k), cell, 64))
+        for k, (cell, weight) in enumerate(TONES)
+    ]
+    return out + _calm(canvas) * swept(tones, canvas) + moles(identity, canvas)
 
 
 def moles(identity: Identity, canvas: Canvas) -> Float:

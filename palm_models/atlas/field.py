@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ from palm_models.seeds import Draw, generator
 Array = NDArray[np.float64]
 Float = NDArray[np.float32]
 TILE = 256  # cells after which a field repeats
+THUMB = (0.80, 0.62)  # where the thumb leaves the palm: centre of the arcs along which skin gathers
+ARC, DRAWN_OUT = 0.7, 2.2  # reach from there at which a swept field is so many times longer than wide
+COARSE = 40  # nodes a palm width at which swept fields are computed: they hold nothing finer
 
 
 class Field:
@@ -40,6 +45,20 @@ class Field:
         top = v[y % n, x % n] * (1 - t[..., 0]) + v[y % n, (x + 1) % n] * t[..., 0]
         bottom = v[(y + 1) % n, x % n] * (1 - t[..., 0]) + v[(y + 1) % n, (x + 1) % n] * t[..., 0]
         return np.asarray(1.35 * (top * (1 - t[..., 1]) + bottom * t[..., 1]))
+
+
+def swept(fields: Sequence[tuple[float, Field]], canvas: Canvas) -> Float:
+    """Sum of weighted fields, float32 (h, w), drawn out along arcs about the thumb as folds of skin are."""
+    h, w = canvas.shape
+    n = 2 + int(np.ceil(max(h, w) / canvas.density * COARSE))
+    x = canvas.origin[0] - THUMB[0] + np.arange(n) / COARSE
+    y = canvas.origin[1] - THUMB[1] + np.arange(n)[:, None] / COARSE
+    along = np.arctan2(y - x, -x - y) * (ARC / DRAWN_OUT)  # it jumps below the thumb, where no skin is
+    place = np.stack([np.hypot(x, y), along], axis=2)
+    coarse = np.asarray(sum(weight * field.at(place) for weight, field in fields), np.float32)
+    across, down = np.meshgrid(*(np.arange(k, dtype=np.float32) * (COARSE / canvas.density) for k in (w, h)))
+    at = np.dstack([across, down]).astype(np.float32)
+    return np.asarray(cv2.remap(coarse, at, None, cv2.INTER_CUBIC), np.float32)  # type: ignore[call-overload]
 
 
 @lru_cache(maxsize=64)

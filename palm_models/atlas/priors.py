@@ -12,13 +12,13 @@ from palm_models.hand.controls import Prior, chance, choice, count, lognormal, n
 IDENTITY: dict[str, Prior] = priors.IDENTITY | {
     "skin_tone": uniform("individual typology angle (ITA) of the skin, degrees", -45.0, 62.0, shared=0.995),
     "redness": normal("CIELAB a* of the skin", 14.0, 2.5, 6.0, 22.0, shared=0.97),
-    "mottling": lognormal("strength of blotches", 0.9, 0.3, 0.1, 4.0, shared=0.9),
+    "mottling": lognormal("strength of blotches", 0.72, 0.3, 0.1, 4.0, shared=0.9),
     "mottle_size": uniform("size of blotches", 0.018, 0.04, shared=0.8),
     "crease_pigment": lognormal("how much darker creases are than skin", 1.0, 0.33, 0.2, 3.0, shared=0.95),
-    "grain": lognormal("depth of fine isotropic skin grain", 1.0, 0.22, 0.1, 3.0, shared=0.9),
+    "grain": lognormal("depth of fine isotropic skin grain", 1.0, 0.176, 0.1, 3.0, shared=0.9),
     "ridge_depth": lognormal("depth of the friction ridges", 1.0, 0.4, 0.1, 4.0, shared=0.9),
     "ridge_period": uniform("distance of ridges", 0.0088, 0.0130, shared=0.9),
-    "principal_depth": lognormal("depth of the principal creases", 1.0, 0.28, 0.3, 2.5, shared=0.9),
+    "principal_depth": lognormal("depth of the principal creases", 0.88, 0.28, 0.3, 2.5, shared=0.9),
     "principal_width": lognormal("width of the principal creases", 0.0125, 0.32, 0.005, 0.04, shared=0.9),
     "branches": count("side branches of the principal creases", 10.0, 30, shared=0.7),
     "wrinkles": count("wrinkles beside the principal creases", 70.0, 200, shared=0.8),
@@ -29,10 +29,10 @@ IDENTITY: dict[str, Prior] = priors.IDENTITY | {
     ),
     # only of this engine
     "fine_lines": lognormal("number of thin lines all over the palm", 800.0, 0.22, 0.0, 1500.0, shared=0.85),
-    "fine_depth": lognormal("median depth of thin lines", 0.19, 0.25, 0.0, 1.5, shared=0.9),
+    "fine_depth": lognormal("median depth of thin lines", 0.205, 0.2, 0.0, 1.5, shared=0.9),
     "fine_length": lognormal("median length of thin lines", 0.20, 0.25, 0.05, 0.4, shared=0.8),
     "soft_lines": lognormal("number of broad soft lines", 330.0, 0.25, 0.0, 900.0, shared=0.85),
-    "soft_depth": lognormal("median depth of broad soft lines", 0.20, 0.27, 0.0, 2.0, shared=0.9),
+    "soft_depth": lognormal("median depth of broad soft lines", 0.224, 0.216, 0.0, 2.0, shared=0.9),
     "flow": lognormal("how strongly one direction prevails locally", 1.2, 0.4, 0.0, 4.0, shared=0.7),
     "edges": lognormal("height of the raised edges of creases", 1.0, 0.35, 0.0, 3.0, shared=0.9),
     "fray": lognormal("how uneven creases are along their course", 1.0, 0.35, 0.0, 3.0, shared=0.8),
@@ -45,7 +45,7 @@ IDENTITY: dict[str, Prior] = priors.IDENTITY | {
 CAPTURE: dict[str, Prior] = priors.CAPTURE | {
     "device": choice(
         "device that takes the picture", shared=0.5,
-        contactless_box=3.5, phone_indoors=0.6, phone_outdoors=0.4, webcam=0.32, spectral=0.8, scanner=0.25,
+        contactless_box=3.5, phone_indoors=0.6, phone_outdoors=0.4, webcam=0.45, spectral=0.8, scanner=0.25,
     ),
     "rotation": normal("turn of the view against the true frame, degrees", 0.0, 1.6, -18.0, 18.0, shared=0.4),
     "scale": normal("size of the hand in the view, as a factor", 1.0, 0.026, 0.82, 1.2, shared=0.4),
