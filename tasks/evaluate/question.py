@@ -2,10 +2,10 @@
 
 import shlex
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from tasks.evaluate.sets.folder import PATTERN
+from tasks.work.libraries import installed
 
 Ways = Literal["with", "without", "both"]
 RENDERER = "renderer"
@@ -73,10 +73,4 @@ class Question:
 
 def software() -> dict[str, str]:
     """Versions of what the figures depend on."""
-    found = {}
-    for name in SOFTWARE:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found
+    return installed(SOFTWARE)

@@ -24,24 +24,24 @@ def uri(data: bytes) -> str:
 
 
 def percent(share: float) -> str:
-    """0.0312 -> 3.12 %, 0.25 -> 25 %; very small shares keep one digit that counts."""
-    return f"{number(share)} %"
+    """A chosen share, such as a false match rate: 0.0312 -> 3.12 %, 0.25 -> 25 %."""
+    text = number(share)
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}\N{NO-BREAK SPACE}%"
 
 
 def number(share: float) -> str:
-    """A share as per cent without the sign."""
+    """A measured share as per cent: 25.0, 3.12; very small ones keep one digit that counts."""
     value = 100 * share
-    text = f"{value:.1f}" if value >= 9.95 else f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+    return f"{value:.1f}" if value >= 9.95 else f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
 
 
 def rate(found: Mapping[str, float]) -> str:
-    """A rate with its interval: 3.12 % (2.01 to 4.4)."""
-    return f"{percent(found['value'])} ({interval(found)})"
+    """A rate with its interval: 3.12 % (2.01 to 4.40)."""
+    return f"{number(found['value'])} % ({interval(found)})"
 
 
 def interval(found: Mapping[str, float]) -> str:
-    """The interval of a rate in per cent: 2.01 to 4.4."""
+    """The interval of a rate in per cent: 2.01 to 4.40."""
     return f"{number(found['low'])} to {number(found['high'])}"
 
 
@@ -63,6 +63,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "uri": uri,
         "percent": percent,
+        "number": number,
         "rate": rate,
         "listed": listed,
         "interval": interval,

@@ -1,6 +1,5 @@
 """Writes contact_sheet.png, measures.json and report.html: what was made of what, and how good it is."""
 
-import importlib.metadata
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from tasks.report.charts import det, histogram
 from tasks.report.measure import Measures, measure
 from tasks.report.sheets import Block, Row, draw_sheet
 from tasks.report.shown import Shown, ShownIdentity
+from tasks.work.libraries import installed
 from tasks.work.stage import Done
 
 FIRST_ROWS = 12  # identities that are not folded away, and that the contact sheet shows
@@ -203,7 +203,7 @@ def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
     source = recipe.source
     unstated = NOT_STATED if source_kind(recipe).gives and source_kind(recipe).people else ""
     row = dataset.rows(["checkpoint", "engine"]).slice(0, 1).to_pylist()[0]
-    versions = ", ".join(f"{name} {number}" for name in LIBRARIES if (number := _installed(name)))
+    versions = ", ".join(f"{name} {number}" for name, number in installed(LIBRARIES).items())
     facts = {
         "source": source.dataset or source.path or source.kind,
         "licence of the source": source.licence or unstated,
@@ -215,13 +215,6 @@ def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
         "software": versions,
     }
     return {key: value for key, value in facts.items() if value}
-
-
-def _installed(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except ModuleNotFoundError:
-        return ""
 
 
 def _plain(done: Done | None) -> dict[str, Any]:

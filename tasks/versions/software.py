@@ -2,12 +2,12 @@
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tasks.draw.shards import CODE
 from tasks.engines.registry import ENGINES
 from tasks.work.closure import HERE
+from tasks.work.libraries import installed
 
 LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pillow", "albumentations")
 
@@ -25,12 +25,7 @@ def software(engine: str = "") -> dict[str, str]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return found | installed(LIBRARIES)
 
 
 def changes(recorded: Mapping[str, Any]) -> list[str]:
