@@ -12,6 +12,7 @@ from palm_models.render.warp import Warp
 from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
+Direction = tuple[float, float]
 # Half widths at the joints: medians of 74 photographed hands, measured across the bone; nobody's hand.
 REAL = Build(
     radii=(
@@ -36,6 +37,7 @@ REAL = Build(
     web_blend=0.07,
 )  # fmt: skip
 ROUND = 0.09  # height of rounded borders, palm widths
+FINGERTIP = 0.08  # from the middle of a fingertip's round end to the tip, palm widths
 PADS = (0.16, 0.055)  # of a fingertip's pad: reach and height, palm widths
 
 
@@ -49,7 +51,7 @@ def form(seen: Warp, identity: Identity) -> Float:
     rise = 1 - np.clip(seen.crest, 0, 1)
     height = np.float32(ROUND) * np.sqrt(np.clip(1 - rise * rise, 0, 1))
     reach, high = PADS
-    for place, x, y in _tips(identity):
+    for place, (x, y), _ in _tips(identity):
         near = ((seen.resting[..., 0] - x) ** 2 + (seen.resting[..., 1] - y) ** 2) * np.float32(
             -0.5 / reach**2
         )
@@ -63,7 +65,7 @@ def details(skin: Float, seen: Warp, identity: Identity, capture: Capture) -> Fl
     length = float(np.clip(rng.normal(0.012, 0.016), 0, 0.05))  # of the nails beyond the tip, palm widths
     blood = float(np.clip(rng.normal(0.5, 0.3), 0, 1.2))
     out = skin.copy()
-    for place, x, y in _tips(identity):
+    for place, (x, y), ahead in _tips(identity):
         on = seen.finger == place
         near = np.exp(
             ((seen.resting[..., 0] - x) ** 2 + (seen.resting[..., 1] - y) ** 2) * np.float32(-0.5 / 0.11**2)
@@ -72,22 +74,30 @@ def details(skin: Float, seen: Warp, identity: Identity, capture: Capture) -> Fl
             share = (near * on * np.float32(blood))[..., None]
             out *= 1 + share * np.array([0.06, -0.10, -0.06], np.float32)
         if length > 0.008:
-            out = _nail(out, seen, on, near, length)
+            out = _nail(out, seen, on, (x, y), ahead, length)
     return np.asarray(out, np.float32)
 
 
-def _nail(skin: Float, seen: Warp, on: NDArray[np.bool_], near: Float, length: float) -> Float:
-    """A pale rim at the end of a finger, as wide as the nail is long."""
-    rim = np.clip((seen.distance + length) * seen.scale + 0.5, 0, 1) * on * np.clip(6 * near - 3.2, 0, 1)
-    pale = skin.mean(axis=-1, keepdims=True) * np.array([1.25, 1.16, 1.08], np.float32) + np.float32(0.03)
-    share = np.float32(0.75) * rim[..., None]
+def _nail(
+    skin: Float, seen: Warp, on: NDArray[np.bool_], tip: tuple[float, float], ahead: Direction, length: float
+) -> Float:
+    """A pale crescent beyond the end of a finger, `length` palm widths long in the middle."""
+    x = seen.resting[..., 0] - np.float32(tip[0] - FINGERTIP * ahead[0])
+    y = seen.resting[..., 1] - np.float32(tip[1] - FINGERTIP * ahead[1])
+    facing = np.clip((x * ahead[0] + y * ahead[1]) / (np.sqrt(x * x + y * y) + 1e-6), 0, 1)
+    far = np.float32(length) * np.clip(1.6 * facing - 0.6, 0, 1)
+    rim = np.clip((seen.distance + far) * seen.scale + 0.5, 0, 1) * on * np.clip(12 * facing - 8, 0, 1)
+    pale = skin.mean(axis=-1, keepdims=True) * np.array([1.20, 1.12, 1.05], np.float32) + np.float32(0.02)
+    share = np.float32(0.6) * rim[..., None]
     return np.asarray(skin + share * (pale - skin), np.float32)
 
 
-def _tips(identity: Identity) -> list[tuple[int, float, float]]:
-    """Number of each finger, and the resting place of its tip."""
+def _tips(identity: Identity) -> list[tuple[int, tuple[float, float], Direction]]:
+    """Number of each finger, the resting place of its tip, and where it points (unit length)."""
     joints = rest(identity.scalars()).joints
-    return [
-        (place, float(joints[chain[3]][0]), float(joints[chain[3]][1]))
-        for place, chain in enumerate(FINGERS.values(), 1)
-    ]
+    found = []
+    for place, chain in enumerate(FINGERS.values(), 1):
+        tip, last = joints[chain[3]], joints[chain[2]]
+        x, y = (tip - last) / np.linalg.norm(tip - last)
+        found.append((place, (float(tip[0]), float(tip[1])), (float(x), float(y))))
+    return found
