@@ -1,10 +1,9 @@
 """The story `align-palms`: the palms of a folder, an archive or a Kaggle dataset, aligned into a folder."""
 
-import shutil
 from pathlib import Path
 
 from flows.steps import align, ingest
-from manifests.files.layout import CONTACT_SHEET, atomic_write
+from manifests.files.layout import CONTACT_SHEET, atomic_copy, atomic_write
 from manifests.files.remote import is_remote
 from manifests.recipe import Recipe, parse
 from tasks.photographs.pictures import write_pictures, write_regions
@@ -28,7 +27,7 @@ def align_palms(
     palms = align(plan, photos)
     assert photos is not None and palms is not None  # this recipe always has a source
     for name in ("aligned.parquet", "align_rejects.parquet"):
-        shutil.copyfile(palms.path / name, out / name)
+        atomic_copy(palms.path / name, out / name)
     table, rejects = out / "aligned.parquet", out / "align_rejects.parquet"
     atomic_write(out / CONTACT_SHEET, contact_sheet(table, rejects, photos.path / "photos.parquet"))
     said = [palms.facts["accounting"], str(table), str(out / CONTACT_SHEET)]

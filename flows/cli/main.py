@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from flows.cli.status import status_verb
 from flows.server.configured import bypass_proxies
 from manifests.extras import missing
 from manifests.files.layout import REPORTS
+from manifests.words import PalmforgeError
 from tasks.work.logs import set_up_logging
 from tasks.workers.threads import ONE_THREAD
 
@@ -45,10 +47,21 @@ QUIET = {
 class _Verbs(click.Group):
     """Says of Ctrl-C what it leaves behind, and of a part that is not installed what brings it."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse what no table and no recipe can name."""
+        for word in args:
+            if any("\ud800" <= sign <= "\udfff" for sign in word):
+                told = (
+                    "is no UTF-8: rename it, or make a link to it with another name (PYTHONUTF8=1 if it is)"
+                )
+                raise click.UsageError(f"{os.fsencode(word).decode('utf-8', 'backslashreplace')}: {told}")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
         try:
-            return super().invoke(ctx)
+            with friendly_errors():
+                return super().invoke(ctx)
         except ModuleNotFoundError as error:
             if (told := missing(error)) is None:
                 raise
@@ -71,10 +84,33 @@ def main() -> None:
     Start with `palmforge build datasets/quickstart.toml`. Any field of a recipe can be changed for one run:
     `--dataset.identities 400`, or the same as `--set dataset.identities=400`.
     """
+    _keep_streams_apart()
+    try:
+        Path.cwd()
+    except OSError:
+        raise PalmforgeError("the current folder is no longer there: go to one that is (cd)") from None
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     bypass_proxies()
+    _have_a_home()
     set_up_logging()
+
+
+def _keep_streams_apart() -> None:
+    """A file opened where standard output or error is closed would take what libraries print there."""
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+
+
+def _have_a_home() -> None:
+    """Libraries ask for a home, and a container's user without a line in passwd has none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(Path(tempfile.gettempdir()) / f"palmforge-{os.getuid()}")
 
 
 @main.add_command

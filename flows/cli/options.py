@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.words import PalmforgeError
+from manifests.files.advice import in_words
 
 if TYPE_CHECKING:  # a third of a second, which `palmforge --help` does without
     from manifests.recipe import Leaf
@@ -92,11 +92,11 @@ def _metavar(annotation: Any) -> str:
 
 @contextmanager
 def friendly_errors(code: int = 1) -> Iterator[None]:
-    """The errors we raise on purpose become their text and `code`, or their own; others keep a trace."""
+    """What a person can mend becomes its text and `code`, or its own; faults of ours keep a trace."""
     try:
         yield
     except Exception as error:
-        if not isinstance(error, PalmforgeError):
+        if (told := in_words(error)) is None:
             raise
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {told}", err=True)
         sys.exit(getattr(error, "exit_code", code))

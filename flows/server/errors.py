@@ -4,7 +4,7 @@ import logging
 
 import httpx
 
-from manifests.words import PalmforgeError
+from manifests.files.advice import in_words
 from tasks.work.logs import ready
 
 
@@ -16,8 +16,9 @@ class WithoutTrace(logging.Filter):
         if str(record.msg).startswith("Finished in state") and record.levelno <= logging.INFO:
             return False
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, PalmforgeError | httpx.HTTPError):  # of the server: told once, by who goes on
-            record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
+        told = str(error) if isinstance(error, httpx.HTTPError) else in_words(error)  # who goes on tells it
+        if told is not None:
+            record.msg, record.args, record.exc_info, record.exc_text = told, (), None, None
         return True
 
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from manifests.files.advice import advice, named
 from manifests.words import PalmforgeError
 
 LATEST = "LATEST"
@@ -32,24 +33,6 @@ VIEW = "view.json"  # makes a folder a view: names the version whose data files 
 LOCK = ".lock"  # held while one process publishes
 
 NO_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # mounts that cannot flush this
-ADVICE = {  # what to do about an error while writing
-    errno.ENOSPC: "Free some space or choose another `out`",
-    errno.EDQUOT: "Your quota is used up: free some space or choose another `out`",
-    errno.EACCES: "Make it writable for this user or choose another `out`",
-    errno.EPERM: "Make it writable for this user or choose another `out`",
-    errno.EROFS: "The disk is mounted read-only: choose another `out`",
-    errno.EIO: "The disk or the mount fails: look into the system's log or choose another `out`",
-    errno.ENOTDIR: "A file stands where a folder is needed: move it away or choose another `out`",
-    errno.EEXIST: "A file stands where a folder is needed: move it away or choose another `out`",
-    errno.EISDIR: "A folder stands where a file is needed: move it away or choose another `out`",
-    errno.ELOOP: "A link leads in a circle: remove it or choose another `out`",
-    errno.ENAMETOOLONG: "The name is too long: choose a shorter `out`",
-    errno.EFBIG: "The file system or a limit allows no file so large: raise it or choose another `out`",
-    errno.EMFILE: "Too many files are open: raise the limit (ulimit -n)",
-    errno.ESTALE: "The mount has changed under us: mount it again",
-}
-OTHER_ADVICE = "Check that it can be written or choose another `out`"
-
 SPLITS = ("train", "validation", "test")
 SHARD_NAME = re.compile(r"^data/(train|validation|test)-(\d{5})-of-(\d{5})\.parquet$")
 
@@ -65,7 +48,7 @@ def shard_name(split: str, index: int, count: int) -> str:
 
 def file_sha256(path: Path) -> str:
     """Hex SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
+    with named(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -82,7 +65,8 @@ def fsync_file(path: Path) -> None:
 def _fsync_path(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        fsync(descriptor)
+        with named(path):
+            fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -117,10 +101,7 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         if isinstance(error, FileNotFoundError) and Path(error.filename or "") not in above:
             raise  # something that should be read: no disk is full, and its name is in the message
         reason = error.strerror or str(error)
-        raise PublishError(
-            f"cannot write {error.filename or path}: {reason}. "
-            f"{ADVICE.get(error.errno or 0, OTHER_ADVICE)}, then run the same command again."
-        ) from error
+        raise PublishError(f"cannot write {error.filename or path}: {reason}. {advice(error)}") from error
 
 
 def check_writable(folder: Path) -> None:
@@ -130,6 +111,9 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             probe.write_bytes(b"palmforge")
+        except OSError as error:
+            error.filename = str(folder)  # of the probe nobody knows
+            raise
         finally:
             with contextlib.suppress(OSError):
                 probe.unlink(missing_ok=True)
@@ -140,19 +124,31 @@ def atomic_write(path: Path, data: bytes) -> None:
 
     Raises PublishError when the disk is full or the folder is not writable; `path` is then as it was.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with _appearing(path) as aside:
+        aside.write_bytes(data)
+
+
+def atomic_copy(source: Path, path: Path) -> None:
+    """Copy the file `source` to `path`, which appears whole or stays as it was; raises as `atomic_write`."""
+    with _appearing(path) as aside:
+        shutil.copyfile(source, aside)
+
+
+@contextlib.contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A name beside `path`; what the block writes there becomes `path` when it ends well."""
+    short = path.name[:48]  # a name may have 255 bytes, and this one has more in it
+    aside = path.with_name(f".{short}.{uuid.uuid4().hex[:8]}.tmp")
     with explain_write_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                fsync(file.fileno())
-            temporary.replace(path)
+            yield aside
+            fsync_file(aside)
+            aside.replace(path)
             fsync_directory(path.parent)
-        except OSError:
+        except BaseException:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                aside.unlink()
             raise
 
 
@@ -160,12 +156,13 @@ def atomic_write(path: Path, data: bytes) -> None:
 def atomic_directory(target: Path, building: Path) -> Iterator[Path]:
     """Yield the empty folder `building`; when the body ends well, fsync it and rename it to `target`.
 
-    On any error `building` is removed and `target` does not exist. Both must be on one file system.
-    Raises PublishError when the disk is full, the folder is not writable or `target` exists already.
+    On any error `building` is removed and `target` does not exist. Both must be on one file system. What a
+    killed process left in `building` is removed.
+    Raises PublishError when the disk is full, the folder is not writable, `target` exists already or another
+    process is making it.
     """
-    with explain_write_errors(target):
+    with explain_write_errors(target), _alone_in(building, target):
         try:
-            building.mkdir(parents=True)
             yield building
             fsync_tree(building)
             if target.exists():
@@ -175,3 +172,22 @@ def atomic_directory(target: Path, building: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
+
+
+@contextlib.contextmanager
+def _alone_in(building: Path, target: Path) -> Iterator[None]:
+    """Make the folder `building`, empty, and keep others out; the kernel lets go of it with the process."""
+    from manifests.files.locks import hold_folder  # noqa: PLC0415  (Windows, which only reads, has none)
+
+    building.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(building, os.O_RDONLY)
+    try:
+        try:
+            hold_folder(descriptor)
+        except BlockingIOError:
+            raise PublishError(f"{target}: another process is making it: wait for it to end") from None
+        for left in building.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield
+    finally:
+        os.close(descriptor)

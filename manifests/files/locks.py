@@ -4,7 +4,7 @@ import errno
 import fcntl
 import logging
 import os
-from typing import IO
+from typing import IO, Any
 
 log = logging.getLogger("palmforge")
 UNKNOWN = {
@@ -16,7 +16,7 @@ UNKNOWN = {
 }  # says who has no such lock
 
 
-def hold(file: IO[str], *, shared: bool = False) -> bool:
+def hold(file: IO[Any], *, shared: bool = False) -> bool:
     """Lock an open file until it is closed; False, and a line in the log, where there are no locks.
 
     Mounts without flock (Lustre without `-o flock`, some FUSE) are asked for a POSIX lock, which holds
@@ -36,3 +36,16 @@ def hold(file: IO[str], *, shared: bool = False) -> bool:
                 raise
     log.warning("%s: this file system has no locks; do not start a second run on it", file.name)
     return False
+
+
+def hold_folder(descriptor: int) -> None:
+    """Lock an open folder until it is closed, where folders have locks.
+
+    Raises BlockingIOError when another process holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # no folder of this mount can be locked: nobody is kept out
+        log.debug("folders have no locks here")

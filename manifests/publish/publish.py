@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import per_image, read_metadata
+from manifests.files.advice import named
 from manifests.files.home import swap_pointer
 from manifests.files.layout import (
     BUILDING,
@@ -199,7 +200,8 @@ def is_newer(home: Location, one: str | None, other: str) -> bool:
 def latest(home: Path) -> str | None:
     """The version that LATEST names, or None when there is none yet."""
     try:
-        return (home / LATEST).read_text(encoding="utf-8").strip()
+        with named(home / LATEST):
+            return (home / LATEST).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
 

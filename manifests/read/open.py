@@ -1,6 +1,8 @@
 """Opens a published version or a view of one: by its folder, or by the dataset's folder and LATEST."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import IMAGE_COLUMN, SchemaError, read_metadata
+from manifests.files.advice import reading
 from manifests.files.layout import IDENTITIES, LATEST, MANIFEST, VIEW
 from manifests.files.remote import Location, location, parquet_source
 from manifests.words import PalmforgeError
@@ -30,25 +33,30 @@ class Version:
 
     def rows(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The manifest in label order, one row an image, without the images."""
-        return pq.read_table(
-            parquet_source(self.path / MANIFEST), columns=columns and list(columns), partitioning=None
-        )
+        return self._table(MANIFEST, columns)
 
     def identities(self, columns: Sequence[str] | None = None) -> pa.Table:
         """One row an identity with its parameters, in label order; all parameters take some 20 KB a row."""
-        return pq.read_table(
-            parquet_source(self.path / IDENTITIES), columns=columns and list(columns), partitioning=None
-        )
+        return self._table(IDENTITIES, columns)
+
+    def _table(self, name: str, columns: Sequence[str] | None) -> pa.Table:
+        with reading(self.path / name):
+            if (self.path / name).is_dir():  # Arrow would read it as a table of no files
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            source = parquet_source(self.path / name)
+            return pq.read_table(source, columns=columns and list(columns), partitioning=None)
 
     @property
     def image_count(self) -> int:
         """Rows of the manifest, without reading them."""
-        return int(pq.read_metadata(parquet_source(self.path / MANIFEST)).num_rows)
+        with reading(self.path / MANIFEST):
+            return int(pq.read_metadata(parquet_source(self.path / MANIFEST)).num_rows)
 
     @property
     def identity_count(self) -> int:
         """Rows of identities.parquet, without reading them."""
-        return int(pq.read_metadata(parquet_source(self.path / IDENTITIES)).num_rows)
+        with reading(self.path / IDENTITIES):
+            return int(pq.read_metadata(parquet_source(self.path / IDENTITIES)).num_rows)
 
     def images(self, rows: pa.Table) -> Iterator[bytes]:
         """The encoded images of manifest rows, in their order; reads only the row groups that hold them.
@@ -66,6 +74,12 @@ class Version:
                 yield opened[shard].image(row)
             except (OSError, pa.ArrowException, IndexError) as error:
                 raise DatasetError(f"{sample}: cannot be read from {root / shard}: {error}") from error
+
+
+def columns_of(file: Location) -> list[str]:
+    """The columns of a Parquet file. Raises DamagedError."""
+    with reading(file):
+        return list(pq.read_schema(parquet_source(file)).names)
 
 
 class _Shard:
@@ -151,4 +165,7 @@ def open_dataset(path: Location | str) -> Version:
     return Version(folder, read_metadata(str(folder / MANIFEST), schema))
 
 
-__all__ = ["DatasetError", "SchemaError", "Version", "data_root", "inside", "open_dataset", "version_folder"]
+__all__ = [
+    "DatasetError", "SchemaError", "Version",
+    "columns_of", "data_root", "inside", "open_dataset", "version_folder",
+]  # fmt: skip

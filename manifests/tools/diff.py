@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from manifests.contract.schema import JUDGED
+from manifests.files.advice import reading
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
-from manifests.read.open import Version
+from manifests.read.open import Version, columns_of
 from manifests.tools.sql import ask, tables
 
 # Where a row lies, in which version and beside how many images says nothing about what it is.
@@ -95,7 +95,7 @@ def diff(before: Version, after: Version) -> Difference:
 
 def _compare(before: Path, after: Path, table: str, key: str) -> tuple[Changes, dict[str, list[str]]]:
     """Changes of one table, and the columns that only one of the two has."""
-    ours, theirs = (pq.read_schema(version / table).names for version in (before, after))
+    ours, theirs = (columns_of(version / table) for version in (before, after))
     both = [name for name in ours if name in theirs and name not in (key, *ADDRESSES)]
     with tables({"a": before / table, "b": after / table}) as connection:
         changes = Changes(
@@ -137,7 +137,8 @@ def _options(recipe: Path) -> dict[str, Any]:
                 found[f"{prefix}{key}"] = value
 
     if recipe.is_file():
-        walk(tomllib.loads(recipe.read_text(encoding="utf-8")), "")
+        with reading(recipe):
+            walk(tomllib.loads(recipe.read_text(encoding="utf-8")), "")
     return found
 
 

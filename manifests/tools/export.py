@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manifests.files.advice import reading
 from manifests.files.layout import BUILDING, MANIFEST, PublishError, atomic_directory
 from manifests.read.open import Version
 from manifests.tools.exporters.exporter import Row
@@ -55,7 +56,7 @@ def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int]
 
 def _rows(dataset: Version, views: Sequence[str]) -> Iterator[tuple[Row, bytes]]:
     """Every row of these views with its image, in the manifest's order."""
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             table = pa.table(batch)
             table = table.filter(pc.is_in(table["view"], pa.array(views)))

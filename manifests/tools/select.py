@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import METADATA_KEY
+from manifests.files.advice import reading
 from manifests.files.layout import (
     BUILDING,
     IDENTITIES,
@@ -92,7 +93,7 @@ def _write_rows(source: Path, target: Path, metadata: dict[str, Any], chosen: pa
     with pq.ParquetFile(source) as file:
         schema = _stamped(file.schema_arrow, metadata)
         with pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer:
-            for table in _matching(file, chosen):
+            for table in _matching(source, file, chosen):
                 writer.write_table(table.cast(schema))
                 for found in pc.value_counts(table["identity_id"]).to_pylist():
                     counts[found["values"]] = counts.get(found["values"], 0) + found["counts"]
@@ -101,12 +102,13 @@ def _write_rows(source: Path, target: Path, metadata: dict[str, Any], chosen: pa
     return counts
 
 
-def _matching(file: pq.ParquetFile, chosen: pa.Array) -> Iterator[pa.Table]:
-    for batch in file.iter_batches(BATCH_ROWS):
-        table = pa.table(batch)
-        table = table.filter(pc.is_in(table["sample_id"], value_set=chosen))
-        if table.num_rows:
-            yield table
+def _matching(source: Path, file: pq.ParquetFile, chosen: pa.Array) -> Iterator[pa.Table]:
+    with reading(source):
+        for batch in file.iter_batches(BATCH_ROWS):
+            table = pa.table(batch)
+            table = table.filter(pc.is_in(table["sample_id"], value_set=chosen))
+            if table.num_rows:
+                yield table
 
 
 def _write_identities(

@@ -27,7 +27,10 @@ def tables(files: Mapping[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
         patterns = {name: _literal(path) for name, path in paths.items()}  # duckdb asks for both
         connection.execute(f"SET allowed_paths = [{', '.join([*paths.values(), *patterns.values()])}]")
         for name, pattern in patterns.items():
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({pattern})")
+            try:
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({pattern})")
+            except duckdb.Error as error:
+                raise QueryError(f"{files[name]}: damaged: {error}; `palmforge verify` names all") from None
         for setting in ("enable_external_access", "python_enable_replacements"):
             connection.execute(f"SET {setting} = false")
         for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):

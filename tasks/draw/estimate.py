@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from manifests.files.remote import is_remote
 from manifests.recipe import Recipe
 from tasks.engines.registry import engine_of
+from tasks.photographs.sources.folder import below
 from tasks.photographs.sources.found import SourceError
 from tasks.photographs.sources.registry import source_kind
 from tasks.workers.parallel import available_cores
@@ -100,8 +102,8 @@ def _photographs(recipe: Recipe) -> tuple[int | None, str]:
     if source.kind == "renderer":
         found = source.identities * source.captures
     elif source.path and not is_remote(source.path) and Path(source.path).expanduser().is_dir():
-        files = Path(source.path).expanduser().rglob("*")
-        found = sum(1 for _, file in zip(range(LISTED), files, strict=False) if file.is_file())
+        files = islice(below(Path(source.path).expanduser()), LISTED)
+        found = sum(not file.reason for file in files)
     return (min(found, source.limit) if found and source.limit else found or source.limit or None), ""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from manifests.contract.images import encode
+from manifests.files.advice import reading
 from manifests.files.layout import IDENTITIES, MANIFEST, RECIPE
 from manifests.read.open import Version
 from manifests.read.selection import unknown_samples
@@ -88,7 +89,9 @@ def regenerate(dataset: Version, samples: Sequence[str], weights: Sequence[Path]
 
 def _rows(dataset: Version, table: str, key: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Rows of a table of the version by their id."""
-    found = pq.read_table(dataset.path / table, filters=[(key, "in", list(set(ids)))], partitioning=None)
+    asked = [(key, "in", list(set(ids)))]
+    with reading(dataset.path / table):
+        found = pq.read_table(dataset.path / table, filters=asked, partitioning=None)
     return {row[key]: row for row in found.to_pylist()}
 
 

@@ -1,6 +1,8 @@
 """Writes aligned palms as pictures: a PNG a palm and view, named by its photograph."""
 
+import hashlib
 import io
+import os
 from pathlib import Path, PurePosixPath
 
 import pyarrow.parquet as pq
@@ -8,6 +10,8 @@ from PIL import Image
 
 from manifests.files.layout import atomic_write
 from manifests.words import View
+
+LONGEST = 255  # bytes of a name in a folder
 
 
 def write_regions(aligned: Path, folder: Path) -> int:
@@ -36,8 +40,11 @@ def _write(aligned: Path, folder: Path, view: View | None = None) -> int:
                 number = f"_{row['hand_index']}" if row["hand_index"] else ""
                 ending = f"_{row['hand']}{number}" + ("" if view else f"_{row['view']}") + ".png"
                 inside = _inside(row["original_name"])
-                stem = str(inside.with_suffix(""))
-                name = f"{inside if stem + ending in written else stem}{ending}"
+                bare, whole = (
+                    str(path.with_name(_fitting(path.name, ending)))
+                    for path in (inside.with_suffix(""), inside)
+                )
+                name = whole if bare in written else bare
                 written.add(name)
                 out = io.BytesIO()
                 # saved anew: the table's are not deflated
@@ -46,6 +53,16 @@ def _write(aligned: Path, folder: Path, view: View | None = None) -> int:
     return len(written)
 
 
+def _fitting(name: str, ending: str = "") -> str:
+    """A name and its ending as a file system takes it: too long a one is cut and told apart by a digest."""
+    if len(os.fsencode(name + ending)) <= LONGEST:
+        return name + ending
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+    kept = os.fsencode(name)[: LONGEST - len(ending) - 9].decode(errors="ignore")
+    return f"{kept}~{digest}{ending}"
+
+
 def _inside(name: str) -> PurePosixPath:
     """A photograph's name as one below a folder: an archive may name what lies above it."""
-    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "..")))
+    parts = (part for part in PurePosixPath(name).parts if part not in ("/", ".."))
+    return PurePosixPath(*(_fitting(part) for part in parts))

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from manifests.files.layout import IDENTITIES
-from manifests.read.open import Version
+from manifests.read.open import Version, columns_of
 from palm_models.render.skin import BANDS, band
 from tasks.report.sampled import counts
 
@@ -16,7 +15,7 @@ from tasks.report.sampled import counts
 def balance(dataset: Version, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How identities and images are spread over groups, and the captures' parameters in the sample."""
     columns = [c for c in ("hand", "images", "identity_skin_tone") if c in _names(dataset, IDENTITIES)]
-    identities = pq.read_table(dataset.path / IDENTITIES, columns=columns)
+    identities = dataset.identities(columns)
     images = identities["images"].to_numpy()
     found: dict[str, Any] = {
         "hand": dict(Counter(identities["hand"].to_pylist())),
@@ -46,4 +45,4 @@ def _distribution(values: Sequence[Any]) -> dict[str, float]:
 
 
 def _names(dataset: Version, table: str) -> list[str]:
-    return list(pq.read_schema(dataset.path / table).names)
+    return columns_of(dataset.path / table)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
+from manifests.files.advice import reading
 from manifests.files.layout import MANIFEST
 from manifests.read.open import Version
 from manifests.words import VIEWS, View
@@ -47,7 +48,7 @@ def sample(dataset: Version, seed: int, images: int = IMAGES) -> Sampled:
     per_identity = max(2, min(CAPTURES, round(plain)))
     chosen = np.random.default_rng(seed).permutation(total)[: max(2, images // per_identity)]
     tables, seen = [], Counter[int]()
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
         for batch in file.iter_batches(8192):
             table = pa.table(batch)
             wanted = np.isin(table["label"].to_numpy(), chosen) & (table["view"].to_numpy() == view)
@@ -95,7 +96,7 @@ def aligned(palms: Path | None) -> tuple[Pictures, list[str]]:
 def counts(dataset: Version, column: str) -> Counter[str]:
     """How many images have each value of a column of the manifest."""
     found = Counter[str]()
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
         for batch in file.iter_batches(65536, columns=[column]):
             for pair in batch.column(0).value_counts().to_pylist():
                 found[str(pair["values"])] += pair["counts"]

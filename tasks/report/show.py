@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from manifests.files.advice import reading
 from manifests.files.layout import IDENTITIES, MANIFEST
-from manifests.read.open import Version, data_root
+from manifests.read.open import Version, columns_of, data_root
 from manifests.tools.sql import ask, tables
 from palm_models.render.skin import BANDS
 from tasks.report.sheets import Block, Row, draw_sheet
@@ -32,8 +33,7 @@ class Summary:
 
 def summary(dataset: Version) -> Summary:
     """Count what is in a version or a view."""
-    names = pq.read_schema(dataset.path / MANIFEST).names
-    people = pq.read_schema(dataset.path / IDENTITIES).names
+    names, people = (columns_of(dataset.path / table) for table in (MANIFEST, IDENTITIES))
     files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
     with tables(files) as connection:
 
@@ -95,7 +95,8 @@ def sheet(dataset: Version) -> bytes:
     """The first identities with their first captures, a row a view, as a PNG file."""
     first = dataset.identities(["identity_id"])["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
     chosen = [("identity_id", "in", first), ("augmented", "==", False)]
-    table = pq.read_table(dataset.path / MANIFEST, filters=chosen, partitioning=None)
+    with reading(dataset.path / MANIFEST):
+        table = pq.read_table(dataset.path / MANIFEST, filters=chosen, partitioning=None)
     rows = table.to_pylist()
     blocks = []
     for view in sorted({row["view"] for row in rows}, reverse=True):

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from manifests.files.advice import reading
 from manifests.files.layout import MANIFEST
 from manifests.read.open import Version
 
@@ -51,7 +52,7 @@ class ShownReason:
 
 def identities(dataset: Version) -> list[ShownIdentity]:
     """The first identities with their first captures, a row a view; augmented pictures are left out."""
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
         table = pa.table(next(file.iter_batches(BATCH)))
     rows, left = [row for row in table.to_pylist() if not row["augmented"]], IMAGES
     lines: dict[tuple[str, int], list[dict[str, Any]]] = {}

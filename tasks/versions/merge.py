@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import tomli_w
 
 from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, WRITTEN
+from manifests.files.advice import reading
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import publish
@@ -99,7 +100,10 @@ def _fields(datasets: Sequence[Version]) -> list[pa.Field]:
     """Every column that a source's rows may have, with a type that holds all of theirs."""
     fixed = [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN]
     known = {c.name for c in COLUMNS}
-    tables = [pq.read_schema(d.path / name) for d in datasets for name in (MANIFEST, IDENTITIES)]
+    tables = list[pa.Schema]()
+    for file in (d.path / name for d in datasets for name in (MANIFEST, IDENTITIES)):
+        with reading(file):
+            tables.append(pq.read_schema(file))
     parameters = [
         pa.schema([f for f in s if f.name.startswith(PARAMETER_PREFIXES) and f.name not in known])
         for s in tables
@@ -137,7 +141,7 @@ def _tables(source: Source, schema: pa.Schema) -> Iterator[pa.Table]:
         else {}
     )
     chosen = pa.array(source.identities, pa.string())
-    with pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             table = pa.table(batch)
             table = table.filter(pc.is_in(table["identity_id"], value_set=chosen))

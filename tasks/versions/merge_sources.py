@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from manifests.files.advice import reading
 from manifests.files.layout import RECIPE
 from manifests.read.open import Version
 from manifests.words import PalmforgeError
@@ -37,6 +38,8 @@ class Source:
     def described(self) -> dict[str, Any]:
         """What the merged version's recipe.toml says of it."""
         keys = ("dataset", "version", "content", "recipe_digest", "created_at")
+        with reading(self.dataset.path / RECIPE):
+            recipe = tomllib.loads((self.dataset.path / RECIPE).read_text(encoding="utf-8"))
         return {
             **{key: self.dataset.metadata[key] for key in keys},
             "prefix": self.prefix,
@@ -44,7 +47,7 @@ class Source:
             "identities": len(self.identities),
             "left_out": self.left_out,
             "software": self.dataset.metadata.get("software", {}),
-            "recipe": tomllib.loads((self.dataset.path / RECIPE).read_text(encoding="utf-8")),
+            "recipe": recipe,
         }
 
 

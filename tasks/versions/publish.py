@@ -1,9 +1,7 @@
 """Publishes the shards of a recipe as a version, with its contact sheet and its report."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from manifests.files.layout import REJECTS
@@ -16,6 +14,7 @@ from tasks.judge.release import check_release
 from tasks.judge.rounds import Judged
 from tasks.report.report import write_pictures_and_report
 from tasks.versions.software import software
+from tasks.work.moment import moment
 from tasks.work.stage import Done
 
 log = logging.getLogger("palmforge")
@@ -56,7 +55,7 @@ def publish_dataset(
         recipe.name,
         recipe_toml=recipe.to_toml(execution=False),
         recipe_digest=recipe.digest(),
-        created_at=_moment().isoformat(timespec="seconds"),
+        created_at=moment().isoformat(timespec="seconds"),
         card=card_facts(recipe, checkpoint),
         extras={REJECTS: publishable(rejects)} if rejects.is_file() else {},
         finish=finish,
@@ -81,9 +80,3 @@ def publish_dataset(
 def newest_version(recipe: Recipe) -> str:
     """The version that LATEST names where readers look; empty when there is none."""
     return (newest(recipe.remote_home) if recipe.remote_home else latest(recipe.home)) or ""
-
-
-def _moment() -> datetime:
-    """Now, or SOURCE_DATE_EPOCH (seconds) where it is set: then two builds are equal byte for byte."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)

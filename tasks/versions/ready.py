@@ -12,6 +12,7 @@ from palm_models.photo.litert import FINDING
 from tasks.draw.prepare import check
 from tasks.engines.registry import engine_of
 from tasks.photographs.sources.registry import source_kind
+from tasks.work.moment import moment
 
 
 def ready(recipe: Recipe) -> Recipe:
@@ -21,6 +22,7 @@ def ready(recipe: Recipe) -> Recipe:
     SourceError or AugmentError that says what to do.
     """
     possible(recipe)
+    moment()
     writable("work", Path(recipe.work))
     if not is_remote(recipe.out):
         writable("out", recipe.home)
@@ -97,11 +99,7 @@ def writable(name: str, folder: Path) -> None:
     try:
         check_writable(folder)
     except PublishError as error:
-        reason = getattr(error.__cause__, "strerror", error)
-        raise RecipeError(
-            f"{name}: cannot write {folder}: {reason}. Make it writable, free some space, or name "
-            "another folder"
-        ) from None
+        raise RecipeError(f"{name}: {error}") from None
     for made in (folder.absolute(), *folder.absolute().parents):
         if made == first or any(made.iterdir()):
             return

@@ -23,17 +23,17 @@ def lock(path: Path) -> Iterator[None]:
     """
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a+")
+        handle = path.open("a+b", buffering=0)  # nothing is left to be written when it is closed
     with handle:
         try:
             hold(handle)
         except BlockingIOError:
             handle.seek(0)
-            holder = handle.read().strip() or "unknown"
+            holder = handle.read().decode("ascii", "replace").strip() or "unknown"
             raise LockedError(
                 f"process {holder} is building this dataset ({path}): wait for it to end or stop it"
             ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
+        with explain_write_errors(path):
+            handle.truncate(0)
+            handle.write(b"%d" % os.getpid())
         yield

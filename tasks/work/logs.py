@@ -72,6 +72,7 @@ def set_up_logging() -> None:
     if not root.handlers:
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells a user without a home of its cache
 
 
 def ready() -> None:

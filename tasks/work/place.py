@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manifests.files.layout import atomic_write, file_sha256
+from manifests.files.advice import named
+from manifests.files.layout import atomic_write, explain_write_errors, file_sha256
 
 if TYPE_CHECKING:
     from manifests.recipe import Recipe
@@ -50,7 +51,8 @@ class Place:
     def info(self) -> dict[str, Any]:
         """What `finish` recorded, or nothing when it is not done or its marker is unreadable."""
         try:
-            info = json.loads((self.path / MARKER).read_bytes())
+            with named(self.path / MARKER):
+                info = json.loads((self.path / MARKER).read_bytes())
             names = {name: (int(size), str(sha256)) for name, (size, sha256) in info["files"].items()}
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return {}  # none, or torn by a power cut
@@ -93,10 +95,11 @@ class Work:
     def place(self, name: str, digest: str) -> Place:
         """The place of stage `name` for work named `digest`; created when missing.
 
-        Raises OSError, naming the folder, when it cannot be written.
+        Raises PublishError, naming the folder, when it cannot be written.
         """
         path = self.root / name / digest
-        path.mkdir(parents=True, exist_ok=True)
-        if self.owner:
-            (path / f"{OWNER}{self.owner}").touch()
+        with explain_write_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+            if self.owner:
+                (path / f"{OWNER}{self.owner}").touch()
         return Place(path)

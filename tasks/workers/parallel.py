@@ -78,8 +78,14 @@ class _Pool(Generic[T, R]):
         _check_main()
         self.function, self.workers, self.crashed = function, workers, crashed
         self.pending: deque[tuple[T, Future[R] | None]] = deque()  # None: to be done alone
-        self.alive = multiprocessing.get_context("spawn").Event()  # some worker came as far as its first item
-        self.pool = self._spawn(workers)
+        try:
+            self.alive = multiprocessing.get_context("spawn").Event()  # some worker came to its first item
+            self.pool = self._spawn(workers)
+        except (OSError, NotImplementedError, ImportError) as error:
+            raise RunnerError(
+                f"no worker process can be started: {error}. They need semaphores in /dev/shm: mount it, "
+                "writable and of some MiB (docker run --shm-size 64m), or raise the limit on open files"
+            ) from error
         self.single: ProcessPoolExecutor | None = None  # for what is done alone
 
     def __enter__(self) -> "_Pool[T, R]":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lmdb
 
-from manifests.files.layout import SPLITS
+from manifests.files.layout import SPLITS, PublishError
 from manifests.read.open import data_root
 from manifests.tools.exporters.exporter import METADATA, Exporter, Row, Writer, line
 
@@ -26,10 +27,12 @@ class Lmdb:
         size = 4 * sum(file.stat().st_size for file in files) + (1 << 30)  # an upper bound, not what it takes
         self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
         self.stores = {}
+        self.folder = folder
         for split in SPLITS:
-            store = lmdb.open(str(folder / f"{split}.lmdb"), map_size=size, max_dbs=2, sync=False)
-            stack.callback(store.close)
-            self.stores[split] = (store, store.open_db(b"images"), store.open_db(b"rows"))
+            with _explained(folder):
+                store = lmdb.open(str(folder / f"{split}.lmdb"), map_size=size, max_dbs=2, sync=False)
+                stack.callback(store.close)
+                self.stores[split] = (store, store.open_db(b"images"), store.open_db(b"rows"))
         self.held: dict[str, list[tuple[bytes, bytes, bytes]]] = {split: [] for split in SPLITS}
         stack.callback(self._flush)  # before the stores are closed: callbacks run last in, first out
 
@@ -45,11 +48,21 @@ class Lmdb:
         """Write what is held: one transaction a batch, because each costs as much as many images."""
         for split, held in self.held.items():
             store, images, rows = self.stores[split]
-            with store.begin(write=True) as transaction:
+            with _explained(self.folder), store.begin(write=True) as transaction:
                 for key, image, row in held:
                     transaction.put(key, image, db=images)
                     transaction.put(key, row, db=rows)
             held.clear()
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn what lmdb raises, on a full disk above all, into a PublishError."""
+    try:
+        yield
+    except lmdb.Error as error:
+        told = "Free some space or choose another folder, then run the same command again."
+        raise PublishError(f"cannot write {folder}: {error}. {told}") from error
 
 
 class LmdbExporter(Exporter):

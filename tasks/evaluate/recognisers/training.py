@@ -1,6 +1,8 @@
 """Trains a network with ArcFace until identities that are kept out are told apart no better."""
 
+import io
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +12,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from manifests.files.layout import atomic_write, fsync_file
+from manifests.files.layout import atomic_write
 from palm_models.measure.palmnet import Augmentation, augment
 from palm_models.measure.scores import compare, curve, eer
 from tasks.evaluate.recognisers.kind import Learned, RecogniserError, Say, Settings, Vectors
@@ -111,9 +113,7 @@ class _Training:
         level, down = self.step, max(1, round(s.descent * self.step))
         self._look(down, lambda k: s.learning_rate * (1 - (k - level) / down))
         state = {name: value.cpu().contiguous() for name, value in self.net.state_dict().items()}
-        save_file(state, self.folder / f".{WEIGHTS}")
-        fsync_file(self.folder / f".{WEIGHTS}")
-        (self.folder / f".{WEIGHTS}").replace(self.folder / WEIGHTS)
+        atomic_write(self.folder / WEIGHTS, save(state))
         told = {"converged": converged, "steps": self.step, "trace": self.trace, "seed": self.seed}
         told["precision"] = str(self.dtype).removeprefix("torch.")
         atomic_write(self.folder / TOLD, json.dumps(told).encode())
@@ -178,13 +178,18 @@ class _Training:
             "rng": self.rng.get_state(),
             "told": [self.step, self.idle, self.best, self.trace],
         }  # fmt: skip
-        torch.save(state, self.folder / f".{HALF}")
-        (self.folder / f".{HALF}").replace(self.folder / HALF)
+        data = io.BytesIO()  # on a full disk torch raises what says neither file nor reason
+        torch.save(state, data)
+        atomic_write(self.folder / HALF, data.getvalue())
 
     def _go_on(self) -> None:
         if not (self.folder / HALF).is_file():
             return
-        state = torch.load(self.folder / HALF, weights_only=True, map_location="cpu")
+        try:
+            state = torch.load(self.folder / HALF, weights_only=True, map_location="cpu")
+        except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            self.say(f"{self.folder / HALF} is damaged ({type(error).__name__}): begins anew")
+            return
         self.net.load_state_dict(state["net"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from manifests.registry import Part
-from tasks.photographs.sources.found import SourceError, is_hidden
+from tasks.photographs.sources.folder import below
+from tasks.photographs.sources.found import SourceError
+from tasks.work.logs import log
 
 PICTURES = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
@@ -99,5 +101,8 @@ def pictures_below(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = "is a file, not the set's folder" if folder.is_file() else "no such folder"
         raise SourceError("source_missing", f"{folder}: {what}; give --real a folder, or NAME:FOLDER")
-    files = (p for p in folder.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
-    return sorted(p for p in files if not is_hidden(p.relative_to(folder).as_posix()))
+    found = list(below(folder))
+    for entry in found:
+        if entry.reason == "unreadable":
+            log.warning("%s: left out: %s", folder / entry.name, entry.detail)
+    return sorted(f.path for f in found if f.path and f.path.suffix.lower() in PICTURES)

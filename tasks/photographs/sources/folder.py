@@ -53,7 +53,7 @@ class FolderSource(FilesSource):
 def local_listing(path: str) -> list[Any]:
     """Name, size and time of a file, or of each file below a folder."""
     root = Path(path).expanduser()
-    files = sorted(root.rglob("*")) if root.is_dir() else [root]
+    files = (found.path for found in below(root) if found.path) if root.is_dir() else [root]
     return [told for file in files if (told := _told(file))]
 
 
@@ -75,11 +75,14 @@ def _existing(root: Path) -> None:
 def walk(root: Path) -> Listing:
     """Every file below `root`. Raises SourceError when it is no folder."""
     _existing(root)
-    return Listing(_walk(root), sum(1 for _ in _walk(root)))
+    return Listing(below(root), sum(1 for _ in below(root)))
 
 
-def _walk(root: Path) -> Iterator[Found]:
-    """Depth first, by name; without recursion, for folders may be nested deeper than Python's stack."""
+def below(root: Path) -> Iterator[Found]:
+    """Every file, depth first, by name; what cannot be read or is none comes with its reason.
+
+    Without recursion, for folders may be nested deeper than Python's stack.
+    """
     waiting: list[tuple[Path | os.DirEntry[str], frozenset[tuple[int, int]]]] = [(root, frozenset())]
     while waiting:
         item, above = waiting.pop()

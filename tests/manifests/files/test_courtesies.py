@@ -81,7 +81,7 @@ def test_a_held_lock_is_still_refused(tmp_path):
         (errno.ENOTDIR, "A file stands where a folder is needed"),
         (errno.ELOOP, "in a circle"),
         (errno.ENAMETOOLONG, "shorter"),
-        (errno.EXDEV, "Check that it can be written"),
+        (errno.EXDEV, "Check the file and its disk"),
     ],
 )
 def test_the_advice_is_that_of_the_error(tmp_path, code, advice):
@@ -89,3 +89,36 @@ def test_the_advice_is_that_of_the_error(tmp_path, code, advice):
         raise OSError(code, os.strerror(code))
     assert advice in str(caught.value)
     assert ("Free some space" in str(caught.value)) == (code == errno.ENOSPC)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from manifests.files.layout import atomic_directory
+with atomic_directory(Path(sys.argv[1]), Path(sys.argv[2])) as folder:
+    (folder / "half").mkdir()
+    (folder / "half" / "file").write_text("half")
+    if sys.argv[3] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    print("there", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_left_half_made_is_made_anew_and_a_living_one_is_waited_for(tmp_path):
+    target, building = tmp_path / "made", tmp_path / ".making"
+    command = [sys.executable, "-c", KILLED, str(target), str(building)]
+    subprocess.run([*command, "die"], check=False)
+    assert (building / "half").is_dir()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, "live"], **pipes) as living:
+        assert living.stdout.readline() == "there\n"
+        with (
+            pytest.raises(PublishError, match="another process is making it"),
+            layout.atomic_directory(target, building),
+        ):
+            pass
+        living.stdin.close()
+    assert (target / "half" / "file").is_file() and not building.exists()
+    with layout.atomic_directory(tmp_path / "other", building) as folder:
+        assert not list(folder.iterdir())

@@ -166,7 +166,7 @@ def test_an_unwritable_output_is_named(tmp_path, kind):
         for write in (lambda: check_writable(out), lambda: atomic_write(out / "x", b"")):
             with pytest.raises(PublishError, match=rf"cannot write {out}"):
                 write()
-        with pytest.raises(PublishError, match=rf"cannot write {out}.*choose another `out`"):
+        with pytest.raises(PublishError, match=rf"cannot write {out}.*choose another folder"):
             publish_shards(make_shards(tmp_path / "s", subjects=2), out)
     finally:
         if kind == "read-only":

@@ -57,3 +57,18 @@ def test_each_palm_becomes_a_file_under_its_photographs_name(tmp_path):
     assert write_pictures(tmp_path / "aligned.parquet", tmp_path / "all") == 5
     found = {p.relative_to(tmp_path / "all").as_posix() for p in (tmp_path / "all").rglob("*.png")}
     assert {"p1/a_left_palm.png", "p1/a_left_hand.png", "p1/a_right_1_palm.png"} < found and len(found) == 5
+
+
+def test_a_name_as_long_as_a_name_may_be_is_cut_and_stays_its_own(tmp_path):
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    names = ["n" * 251 + ".png", "n" * 251 + ".jpg", "ü" * 125 + ".jpg", "f" * 400 + "/a.jpg"]
+    told = {"hand": "left", "hand_index": 0, "view": "palm", "image": {"bytes": out.getvalue(), "path": None}}
+    pq.write_table(
+        pa.Table.from_pylist([{"original_name": n, **told} for n in names]), tmp_path / "a.parquet"
+    )
+    assert write_pictures(tmp_path / "a.parquet", tmp_path / "out") == 4
+    found = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert len(found) == 4 and all(
+        p.name.endswith("_left_palm.png") or p.name == "a_left_palm.png" for p in found
+    )

@@ -10,6 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from manifests.recipe import parse
+from tasks.draw.estimate import estimate
+from tasks.evaluate.sets.kind import pictures_below
 from tasks.photographs.sources.folder import local_listing
 from tasks.photographs.sources.found import Found, SourceError
 from tasks.photographs.sources.source import SourceSpec, find
@@ -124,3 +127,22 @@ def test_titles() -> None:
     assert SourceSpec("kaggle", dataset="a/b/versions/3").title == "a/b/versions/3"
     assert SourceSpec("folder", "/data/palms", dataset="a/b").title == "a/b"
     assert SourceSpec("renderer").title == "renderer"
+
+
+def test_folders_deeper_than_pythons_stack_are_listed_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "in", "a.jpg")
+    monkeypatch.chdir(tmp_path / "in")
+    for _ in range(1200):  # one at a time: the whole path may be longer than the system takes at once
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("deep.jpg").write_bytes(b"x")
+    os.chdir(tmp_path)
+    try:
+        assert [Path(name).name for name, *_ in local_listing(str(tmp_path / "in"))] == ["a.jpg", "deep.jpg"]
+        recipe = parse({"name": "deep", "source": {"kind": "folder", "path": str(tmp_path / "in")}})
+        assert estimate(recipe).photographs == 2
+        assert [p.name for p in pictures_below(tmp_path / "in")] == ["a.jpg", "deep.jpg"]
+    finally:
+        subprocess.run(["rm", "-r", tmp_path / "in"], check=True)  # pytest's own way to remove it recurses

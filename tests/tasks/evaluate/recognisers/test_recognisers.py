@@ -124,3 +124,15 @@ def test_settings_are_read_and_refused():
     for size in (48, 100, 240):
         with pytest.raises(RecogniserError, match="multiple of 16"):
             parse_recogniser("palmnet", size=size)
+
+
+def test_a_training_whose_state_a_disk_has_spoilt_begins_anew(tmp_path):
+    grey, labels = palms()
+    for folder, state in (("whole", None), ("torn", b"PK\3\4torn"), ("empty", b"")):
+        (tmp_path / folder).mkdir()
+        if state is not None:
+            (tmp_path / folder / training.HALF).write_bytes(state)
+        said = []
+        small("palmnet")(grey, labels, seed=0, folder=tmp_path / folder, say=heard(said))
+        assert ("is damaged" in said[0]) == (state is not None), said
+    assert len({weights(tmp_path / name) for name in ("whole", "torn", "empty")}) == 1
