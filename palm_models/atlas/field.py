@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 Float = NDArray[np.float32]
 TILE = 256  # cells after which a field repeats
 THUMB = (0.80, 0.62)  # where the thumb leaves the palm: centre of the arcs along which skin gathers
-ARC, DRAWN_OUT = 0.7, 2.2  # reach from there at which a swept field is so many times longer than wide
+ARC, DRAWN_OUT = 0.7, 1.6  # reach from there at which a swept field is so many times longer than wide
 COARSE = 40  # nodes a palm width at which swept fields are computed: they hold nothing finer
 
 
