@@ -9,7 +9,7 @@ from flows.tracking import scheduled, tracked
 from manifests.recipe import Recipe, load
 from tasks.versions.nightly import tonight
 from tasks.versions.ready import ready
-from tasks.versions.unchanged import published
+from tasks.versions.unchanged import published, unsigned
 from tasks.work.lock import lock
 from tasks.work.logs import bound, log
 
@@ -36,9 +36,12 @@ def build_dataset(
         plan = tonight(ready(wanted), wanted.nightly.night or scheduled().date().isoformat())
         if version := published(plan):
             log.info("nothing changed since %s: nothing to do", version)
-            return str(version)
-        with lock(Path(plan.work) / f"{plan.name}.lock"):
-            return str(_build(plan, Path(keeps) if keeps else None, republish=republish))
+        else:
+            with lock(Path(plan.work) / f"{plan.name}.lock"):
+                version = _build(plan, Path(keeps) if keeps else None, republish=republish)
+        if lacking := unsigned(plan, version):
+            log.warning("%s", lacking)
+        return str(version)
 
 
 def _build(plan: Recipe, keeps: Path | None, *, republish: bool = False) -> Path:

@@ -9,6 +9,11 @@ from flows.cli.options import friendly_errors
 from manifests.tools.exporters.registry import EXPORTERS
 
 DATASET = click.argument("dataset", type=click.Path(path_type=Path))
+SIGN = click.option(
+    "--sign",
+    is_flag=True,
+    help="sign it with $PALMFORGE_SIGN_KEY, the key of $PALMFORGE_SIGN_CERTIFICATE",
+)
 
 
 @click.command()
@@ -104,7 +109,8 @@ def regenerate_verb(
 @click.option("--captures", default=0, metavar="M", help="captures of each identity, more than there are")
 @click.option("--out", type=click.Path(path_type=Path), help="where it is published; default: beside DATASET")
 @click.option("--work", default=".palmforge", show_default=True, help="folder of intermediate results")
-def extend(dataset: Path, identities: int, captures: int, out: Path | None, work: str) -> None:
+@SIGN
+def extend(dataset: Path, identities: int, captures: int, out: Path | None, work: str, sign: bool) -> None:
     """Publish DATASET with more identities or captures, and nothing that is there changed."""
     from manifests.files.layout import RECIPE
     from manifests.read.open import open_dataset
@@ -114,6 +120,7 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
         version = open_dataset(dataset).path.resolve()
         overrides = extended(open_dataset(version), identities, captures)
         overrides += [f"out={out or version.parent.parent}", f"work={work}"]
+        overrides += ["publish.sign=true"] if sign else []
         from flows.build_dataset import build_dataset
         from flows.cli.run import run
 
@@ -157,9 +164,13 @@ def export_verb(dataset: Path, kind: str, out: Path) -> None:
 @click.option("--name", required=True, help="name of the merged dataset")
 @click.option("--drop-duplicates", is_flag=True, help="leave out identities that an earlier DATASET has")
 @click.option("--work", default=".palmforge", show_default=True, help="folder of intermediate results")
-def merge_verb(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: bool, work: str) -> None:
+@SIGN
+def merge_verb(
+    datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates: bool, work: str, sign: bool
+) -> None:
     """Publish several DATASETs as one: labels offset, colliding names prefixed, splits kept."""
     from flows.progress import progress
+    from manifests.publish.sign import signer
     from manifests.read.open import open_dataset
     from manifests.recipe import parse
     from manifests.tools.verify import verify
@@ -168,7 +179,10 @@ def merge_verb(datasets: tuple[Path, ...], out: Path, name: str, drop_duplicates
     with friendly_errors(), progress("merge") as report:
         parse({"name": name})
         versions = [open_dataset(dataset) for dataset in datasets]
-        made = merge(versions, out, name, Path(work), report, drop_duplicates=drop_duplicates)
+        who = signer() if sign else None
+        if who:
+            who.check()
+        made = merge(versions, out, name, Path(work), report, drop_duplicates=drop_duplicates, signer=who)
     findings = verify(made)
     click.echo(f"version  {made}\n{findings}")
     raise SystemExit(0 if findings.ok else 1)

@@ -180,15 +180,21 @@ def align(source: str, out: Path, size: int, pictures: bool, roi: str, workers: 
 
 @main.command("verify")
 @click.argument("dataset")
-def verify_verb(dataset: str) -> None:
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    help="PEM file of certificates: the version must be signed below one of them",
+)
+def verify_verb(dataset: str, trust: Path | None) -> None:
     """Reread and rehash DATASET and name everything that is wrong.
 
-    A version, or a folder with LATEST, on this machine or at an address such as s3://bucket/palms.
+    A version, or a folder with LATEST, on this machine or at an address such as s3://bucket/palms. Who signed
+    it is said; without --trust, that is what the signer says of themselves.
     """
     from manifests.tools.verify import verify
 
     with friendly_errors():
-        findings = verify(dataset)
+        findings = verify(dataset, trust)
     click.echo(str(findings))
     raise SystemExit(0 if findings.ok else 1)
 

@@ -25,6 +25,7 @@ CONTACT_SHEET = "contact_sheet.png"
 REPORT = "report.html"
 MEASURES = "measures.json"
 REPORTS = "reports"  # of the work folder: copies of reports that show photographs of people
+SIGNATURE = "signature.c2pa"  # who signed the version, where somebody did
 CHECKSUMS = "SHA256SUMS"  # of every other file of the version; `sha256sum -c SHA256SUMS` reads it
 DATA = "data"
 BUILDING = ".building-"  # prefix of the folder a version is built in, beside the published ones

@@ -25,6 +25,7 @@ from manifests.files.layout import (
     MANIFEST,
     MEASURES,
     RECIPE,
+    SIGNATURE,
     PublishError,
     atomic_directory,
     explain_write_errors,
@@ -62,6 +63,7 @@ def publish(
     card: CardFacts,
     extras: Mapping[str, bytes | Path] | None = None,
     finish: Callable[[Path], None] | None = None,
+    sign: Callable[[Path, Mapping[str, Any]], bytes | None] | None = None,
     version: str = "",
     night: str = "",
     software: Mapping[str, str] | None = None,
@@ -72,8 +74,10 @@ def publish(
     `created_at` is ISO 8601 UTC. `recipe_digest` names all that determined the shards; with their content it
     names the version, so that publishing the same again returns what is there. `extras` are further files;
     `finish` is called with the folder before it is sealed, when its tables are written, and may add files
-    (contact sheet, report). An explicit `version` is refused when it exists with other content. `night` names
-    the night that the version was made in, for whoever grows it the next night; `software` what drew it.
+    (contact sheet, report). `sign` is called last, with the manifest's path and a statement that names the
+    sha256 of every file, and gives a signature or None. An explicit `version` is refused when it exists with
+    other content. `night` names the night that the version was made in, for whoever grows it the next night;
+    `software` what drew it.
     LATEST goes back to an older version only with `republish`.
 
     Raises PublishError (disk full, not writable, name taken, another process publishes), ShardError or
@@ -105,7 +109,7 @@ def publish(
                     finish(folder)
                 text = render_card(card, name, metadata, found, _measures(folder))
                 (folder / CARD).write_text(text, encoding="utf-8")
-                _seal(folder, metadata, card, found)
+                _seal(folder, metadata, card, found, sign)
         named = latest(home)
         if named != chosen and (republish or not is_newer(home, named, chosen)):
             swap_pointer(home / LATEST, chosen)
@@ -225,8 +229,14 @@ def _add(folder: Path, extras: Mapping[str, bytes | Path]) -> None:
             shutil.copyfile(source, target)
 
 
-def _seal(folder: Path, metadata: Mapping[str, Any], card: CardFacts, found: Survey) -> None:
-    """Write the Croissant description and the checksums of all files, last."""
+def _seal(
+    folder: Path,
+    metadata: Mapping[str, Any],
+    card: CardFacts,
+    found: Survey,
+    sign: Callable[[Path, Mapping[str, Any]], bytes | None] | None,
+) -> None:
+    """Write the Croissant description, the signature and the checksums of all files, last."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     sums = {p.relative_to(folder).as_posix(): (file_sha256(p), p.stat().st_size) for p in files}
     described = json.dumps(
@@ -234,5 +244,11 @@ def _seal(folder: Path, metadata: Mapping[str, Any], card: CardFacts, found: Sur
     )
     (folder / CROISSANT).write_text(f"{described}\n", encoding="utf-8")
     sums[CROISSANT] = (file_sha256(folder / CROISSANT), 0)
+    if sign:
+        files_signed = {name: digest for name, (digest, _) in sorted(sums.items())}
+        statement = {"dataset": metadata["dataset"], "version": metadata["version"], "files": files_signed}
+        if signature := sign(folder / MANIFEST, statement):
+            (folder / SIGNATURE).write_bytes(signature)
+            sums[SIGNATURE] = (file_sha256(folder / SIGNATURE), 0)
     lines = [f"{digest}  {name}\n" for name, (digest, _) in sorted(sums.items())]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")

@@ -32,9 +32,13 @@ from manifests.recipe.sections import (
     Source,
     Train,
 )
+from manifests.recipe.signing import Publish
 from manifests.registry import PluginError
 
-PATHS = ("out", "work", "source.path", "train.checkpoint", "align.model")
+PATHS = (
+    *("out", "work", "source.path", "train.checkpoint", "align.model"),
+    *("publish.certificate", "publish.key"),
+)
 
 
 class Leaf(NamedTuple):
@@ -74,6 +78,7 @@ class Recipe(Section):
     nightly: Annotated[Nightly, Effect.NOTHING] = Field(default=Nightly(), description="growth and retention")
     gates: Gates = Field(default=Gates(), description="what must hold for a picture to be published")
     report: Report = Field(default=Report(), description="what the report may show")
+    publish: Annotated[Publish, Effect.NOTHING] = Field(default=Publish(), description="who signs a version")
 
     @field_validator("out")
     @classmethod

@@ -17,6 +17,7 @@ class Findings:
     identities: int = 0
     files: int = 0
     bytes: int = 0
+    signed: str = ""  # who signed it
     problems: list[str] = field(default_factory=list)
     more: int = 0  # problems beyond KEPT
 
@@ -39,7 +40,8 @@ class Findings:
             f"{self.files} files, {self.bytes / 1e6:.1f} MB"
         )
         if self.ok:
-            return f"{counts}: every byte is as it was published"
+            signed = f"\n  {self.signed}" if self.signed else ""
+            return f"{counts}: every byte is as it was published{signed}"
         total = len(self.problems) + self.more
         lines = [f"  {p}" for p in self.problems[:SHOWN]]
         lines += [f"  and {total - SHOWN} more"] if total > SHOWN else []

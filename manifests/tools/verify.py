@@ -11,6 +11,7 @@ from manifests.publish.pairs import check_pairs
 from manifests.read.open import DatasetError, data_root, inside, version_folder
 from manifests.tools.findings import Findings
 from manifests.tools.verify_rows import check_rows
+from manifests.tools.verify_signature import check_signature
 from manifests.words import PalmforgeError
 
 KEEPERS = (
@@ -23,18 +24,21 @@ KEEPERS = (
 CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
 
 
-def verify(path: Location | str) -> Findings:
+def verify(path: Location | str, trust: Path | None = None) -> Findings:
     """Check the version at `path` (or the newest one of the dataset at `path`), every byte of it.
 
     Files against SHA256SUMS, images against their sha256, data shards against the manifest row by row,
-    labels and splits against the contract. `path` may be an address such as s3://bucket/palms. Raises
-    DatasetError when there is no version at `path`, RemoteError when its store cannot be reached.
+    labels and splits against the contract, a signature against what it signs. `path` may be an address such
+    as s3://bucket/palms. `trust` is a PEM file of certificates; one of them must stand above the signer's.
+    Raises DatasetError when there is no version at `path`, RemoteError when its store cannot be reached,
+    SignError when `trust` cannot be read, MissingExtraError when nothing here can ask it.
     """
     root = version_folder(path)
     if (root / VIEW).is_file():
         raise DatasetError(f"{root}: a view holds no images: verify {data_root(root)}, which it selects from")
     findings = Findings(root)
-    _check_files(root, findings)
+    listed = _check_files(root, findings)
+    check_signature(root, listed, findings, trust)
     try:
         check_rows(root, findings)
     except (PalmforgeError, ValueError, OSError, pa.ArrowException) as error:
@@ -48,7 +52,7 @@ def verify(path: Location | str) -> Findings:
     return findings
 
 
-def _check_files(root: Location, findings: Findings) -> None:
+def _check_files(root: Location, findings: Findings) -> dict[str, str]:
     listed = _listed(root, findings)
     present = files_below(root)
     for name, size in sorted(present.items()):
@@ -68,6 +72,7 @@ def _check_files(root: Location, findings: Findings) -> None:
             findings.add(f"{name}: a foreign file, not in {CHECKSUMS}")
     for name in sorted({*listed, MANIFEST, IDENTITIES, RECIPE, CARD} - set(present)):
         findings.add(f"{name}: missing, {CHECKSUMS} or the layout names it")
+    return listed
 
 
 def _link(root: Location, name: str) -> Path | None:

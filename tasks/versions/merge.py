@@ -18,6 +18,7 @@ from manifests.files.advice import reading
 from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import publish
+from manifests.publish.sign import Signer
 from manifests.read.open import Version, open_dataset
 from manifests.recipe import load
 from manifests.recipe.errors import RecipeError
@@ -40,11 +41,13 @@ def merge(
     progress: Callable[[int, int], None],
     *,
     drop_duplicates: bool = False,
+    signer: Signer | None = None,
 ) -> Path:
     """Publish the versions as one in `out`/`name`: rows of the first, then of the second, …; its folder.
 
     Every image keeps its bytes, split and parameters; `merged_from` names the version it came from. The same
-    call resumes what was cut off. Raises MergeError, PublishError, ShardError (a subject in two splits).
+    call resumes what was cut off. Raises MergeError, PublishError, SignError, ShardError (a subject in two
+    splits).
     """
     sources = arrange(datasets, drop_duplicates)
     total = sum(dataset.identities(["images"])["images"].to_numpy().sum() for dataset in datasets)
@@ -74,6 +77,7 @@ def merge(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         card=_card(sources),
         finish=finish,
+        sign=signer.sign if signer else None,
     )
     progress(total, total)
     return version.path

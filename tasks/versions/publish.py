@@ -3,10 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from manifests.extras import MissingExtraError
 from manifests.files.layout import REJECTS
 from manifests.publish.mirror import mirror, newest
 from manifests.publish.publish import latest, publish
+from manifests.publish.sign import SignError, signer
 from manifests.recipe import Recipe
 from tasks.draw.card import card_facts
 from tasks.judge.rejects import publishable
@@ -34,8 +37,8 @@ def publish_dataset(
     `stages` by name, "train" and "judge" among them, as the report shows them. With a remote `out` the
     version is built in the work folder, then copied there. `keeps` is a version of which everything must be
     in the new one as it was. LATEST goes back to an older version only with `republish`; else that is said.
-    Raises ReleaseError when the dataset as a whole must not be published,
-    PublishError when it cannot be written, ExtendError when something of `keeps` is missing, RemoteError
+    Raises ReleaseError when the dataset as a whole must not be published, PublishError when it cannot be
+    written, SignError when it cannot be signed, ExtendError when something of `keeps` is missing, RemoteError
     when it cannot be copied; nothing is left half-published then.
     """
     progress(0, 1)
@@ -59,6 +62,7 @@ def publish_dataset(
         card=card_facts(recipe, checkpoint),
         extras={REJECTS: publishable(rejects)} if rejects.is_file() else {},
         finish=finish,
+        sign=_signing(recipe),
         version=recipe.dataset.version,
         night=recipe.nightly.night,
         software=software(recipe.engine.name),
@@ -75,6 +79,23 @@ def publish_dataset(
         )
     progress(1, 1)
     return version.path
+
+
+def _signing(recipe: Recipe) -> Callable[[Path, Mapping[str, Any]], bytes | None] | None:
+    """What signs the version, as the recipe asks; None when it does not. A failure may be let pass."""
+    if not recipe.publish.sign:
+        return None
+
+    def sign(manifest: Path, statement: Mapping[str, Any]) -> bytes | None:
+        try:
+            return signer(recipe.publish.certificate, recipe.publish.key).sign(manifest, statement)
+        except (SignError, MissingExtraError) as error:
+            if not recipe.publish.unsigned:
+                raise
+            log.warning("published without a signature, as publish.unsigned allows: %s", error)
+            return None
+
+    return sign
 
 
 def newest_version(recipe: Recipe) -> str:

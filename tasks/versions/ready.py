@@ -7,6 +7,7 @@ from pathlib import Path
 from manifests.extras import installed
 from manifests.files.layout import PublishError, check_writable
 from manifests.files.remote import is_remote
+from manifests.publish.sign import signer
 from manifests.recipe import Recipe, RecipeError
 from palm_models.photo.litert import FINDING
 from tasks.draw.prepare import check
@@ -18,14 +19,16 @@ from tasks.work.moment import moment
 def ready(recipe: Recipe) -> Recipe:
     """The recipe, once nothing stands in its way here that can be known without a request or an engine.
 
-    Beside what `possible` looks at, whether `work` and `out` can be written. Raises RecipeError,
-    SourceError or AugmentError that says what to do.
+    Beside what `possible` looks at, whether `work` and `out` can be written and a version can be signed.
+    Raises RecipeError, SourceError, AugmentError or SignError that says what to do.
     """
     possible(recipe)
     moment()
     writable("work", Path(recipe.work))
     if not is_remote(recipe.out):
         writable("out", recipe.home)
+    if recipe.publish.sign and not recipe.publish.unsigned:
+        signer(recipe.publish.certificate, recipe.publish.key).check()
     return recipe
 
 

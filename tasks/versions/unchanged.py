@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from manifests.effects import Effect, without
-from manifests.files.layout import LATEST, MANIFEST
+from manifests.files.layout import LATEST, MANIFEST, SIGNATURE
 from manifests.publish.mirror import newest
 from manifests.recipe import Recipe
 from tasks.photographs.sources.registry import source_kind
@@ -32,6 +32,16 @@ def published(recipe: Recipe) -> Path | None:
     if not name or name != latest or not (home / name / MANIFEST).is_file():
         return None
     return home / name if not recipe.remote_home or newest(recipe.remote_home) == name else None
+
+
+def unsigned(recipe: Recipe, version: Path) -> str:
+    """What to say of a version that was there unsigned when the recipe asks for a signature; else ""."""
+    if not recipe.publish.sign or recipe.publish.unsigned or (version / SIGNATURE).is_file():
+        return ""
+    return (
+        f"{version} was published without a signature, and a published version is never changed: "
+        "name another dataset.version to publish the same pictures signed"
+    )
 
 
 def remember(recipe: Recipe, version: Path) -> Path:
