@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import friendly_errors
+from flows.cli.options import HerePath, friendly_errors
 from manifests.tools.exporters.registry import EXPORTERS
 
-DATASET = click.argument("dataset", type=click.Path(path_type=Path))
+DATASET = click.argument("dataset", type=HerePath())
 SIGN = click.option(
     "--sign",
     is_flag=True,
@@ -129,8 +129,8 @@ def extend(dataset: Path, identities: int, captures: int, out: Path | None, work
 
 
 @click.command("diff")
-@click.argument("before", type=click.Path(path_type=Path))
-@click.argument("after", type=click.Path(path_type=Path))
+@click.argument("before", type=HerePath())
+@click.argument("after", type=HerePath())
 @click.option("--json", "as_json", is_flag=True, help="print everything as JSON")
 def diff_verb(before: Path, after: Path, as_json: bool) -> None:
     """Say what leads from version BEFORE to version AFTER; exit code 0: the same, 1: not, 2: an error."""
@@ -159,7 +159,7 @@ def export_verb(dataset: Path, kind: str, out: Path) -> None:
 
 
 @click.command("merge")
-@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=HerePath())
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="folder to publish in")
 @click.option("--name", required=True, help="name of the merged dataset")
 @click.option("--drop-duplicates", is_flag=True, help="leave out identities that an earlier DATASET has")

@@ -17,6 +17,23 @@ if TYPE_CHECKING:  # a third of a second, which `palmforge --help` does without
 Verb = Callable[..., None]
 
 
+class HerePath(click.Path):
+    """A path of this machine; an address is refused instead of being taken for a folder of that name."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises UsageError for an address."""
+        if "://" in str(value):
+            self.fail(
+                f"{value} is an address, and this verb works on a folder of this machine: copy it here. "
+                "`palmforge verify` and PalmDataset read it where it is",
+                param, ctx,
+            )  # fmt: skip
+        return super().convert(value, param, ctx)
+
+
 def recipe_command(*extra: click.Parameter) -> Callable[[Verb], click.Command]:
     """Lift `verb(recipe_path, overrides, recipe, **extra)` into a command with an option for every field."""
 

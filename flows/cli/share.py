@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import friendly_errors
+from flows.cli.options import HerePath, friendly_errors
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("dataset", type=HerePath())
 @click.argument("address", metavar="hf://datasets/OWNER/NAME")
 @click.option("--public", is_flag=True, help="for everybody; without it, a new data set is private")
 @click.option("--unjudged", is_flag=True, help="also a version that no gate has judged")
@@ -35,8 +35,8 @@ def push(dataset: Path, address: str, public: bool, unjudged: bool) -> None:
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--with", "older", type=click.Path(path_type=Path), help="an older version to lay beside it")
+@click.argument("dataset", type=HerePath())
+@click.option("--with", "older", type=HerePath(), help="an older version to lay beside it")
 @click.option(
     "--port", default=8765, show_default=True, help="of this machine's loopback; 0 = any that is free"
 )
