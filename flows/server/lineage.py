@@ -1,11 +1,11 @@
-"""Tells Prefect what a version was made of: photographs, palms, weights as assets, and a table of them."""
+"""Tells Prefect what a version was made of: photographs, palms, weights as assets, and a graph of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
 
@@ -68,8 +68,8 @@ def show_lineage(recipe: Recipe, version: Path, stages: Mapping[str, Done | None
         assets = {thing.key: thing.asset() for thing in things}
         for thing in things:
             _materialize(thing, assets)
-        create_table_artifact(
-            key="lineage", table=_table(things), description=f"What {version.name} was made of, newest last"
+        create_markdown_artifact(
+            key="lineage", markdown=shown(things), description=f"What {version.name} was made of, newest last"
         )
     except Exception as error:  # the version is published: a server that is away takes nothing from it
         log.warning("what %s was made of is not shown: %s", version, type(error).__name__)
@@ -88,18 +88,28 @@ def _materialize(thing: Thing, assets: Mapping[str, Asset]) -> None:
     )(record)()  # fmt: skip
 
 
-def _table(things: Sequence[Thing]) -> list[dict[str, Any]]:
-    names = {thing.key: thing.name for thing in things}
-    return [
-        {
-            "what": thing.name,
-            "made of": ", ".join(names[key] for key in thing.of),
-            "asset": thing.key,
-            "facts": ", ".join(f"{key} {value}" for key, value in thing.facts.items() if key != "folder"),
-            "folder": thing.facts["folder"],
-        }
-        for thing in things
-    ]
+def shown(things: Sequence[Thing]) -> str:
+    """The things as Markdown: a Mermaid graph, which Prefect's page draws, and a list of their facts."""
+    places = {thing.key: number for number, thing in enumerate(things)}
+    graph = [f'  n{places[thing.key]}["{_label(thing.name)}"]' for thing in things]
+    graph += [f"  n{places[key]} --> n{places[thing.key]}" for thing in things for key in thing.of]
+    told = []
+    for thing in things:
+        facts = ", ".join(f"{key} {value}" for key, value in thing.facts.items() if key != "folder")
+        told.append(f"- **{_text(thing.name)}**: {_text(facts)}")
+        told += [f"    - {_text(place)}" for place in (thing.key, thing.facts["folder"])]
+    return "\n".join(["```mermaid", "flowchart LR", *graph, "```", "", *told, ""])
+
+
+def _label(text: str) -> str:
+    """Text in a quoted label of Mermaid, where a number stands for each sign that could mean something."""
+    return "".join(sign if sign.isalnum() or sign in " .-:_/" else f"#{ord(sign)};" for sign in text)
+
+
+def _text(text: object) -> str:
+    """Text in a line of Markdown, as it is."""
+    spelled = " ".join(str(text).split())
+    return "".join(f"&#{ord(sign)};" if sign in "`<>[]*_&\\" else sign for sign in spelled)
 
 
 def _key(*parts: str) -> str:

@@ -1,8 +1,10 @@
 """What a version was made of, told as assets: equal work is one asset, each after what it is made of."""
 
+import html
+import re
 from pathlib import Path
 
-from flows.server.lineage import made_of
+from flows.server.lineage import Thing, made_of, shown
 from manifests.recipe import parse
 from tasks.work.stage import Done
 
@@ -34,3 +36,20 @@ def test_a_version_drawn_without_photographs_is_made_of_parameters_alone():
         recipe, Path("/out/palms/v1"), {"ingest": None, "align": None, "generate": done("g")}
     )
     assert version.of == () and version.facts["engine"] == "renderer"
+
+
+def test_the_graph_leads_from_each_thing_to_what_is_made_of_it():
+    odd = 'a "b]|`c` <script>alert(1)</script>\n| x'
+    first = Thing("palmforge://photographs/1", f"photographs: {odd}", {"folder": "/f|g", "photos": 7})
+    told = shown([first, Thing("palmforge://versions/v1", "palms v1", {"folder": "/out"}, (first.key,))])
+    graph, _, listed = told.removeprefix("```mermaid\nflowchart LR\n").partition("\n```\n")
+    assert graph.splitlines()[1:] == ['  n1["palms v1"]', "  n0 --> n1"]
+    label = graph.splitlines()[0].removeprefix('  n0["').removesuffix('"]')
+    assert not set(label) & set('"]|`<>()\n') and re.sub(r"#(\d+);", chr_of, label) == f"photographs: {odd}"
+    lines = listed.strip().splitlines()
+    assert [line.lstrip()[0] for line in lines] == ["-"] * 6 and not set(listed) & set("<`[_")
+    assert html.unescape(lines[0]) == f"- **photographs: {' '.join(odd.split())}**: photos 7"
+
+
+def chr_of(found):
+    return chr(int(found[1]))
