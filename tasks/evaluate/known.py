@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
+from manifests.files.layout import explain_write_errors
 from palm_models.measure.encoder import to_grey
 from palm_models.photo.picture import PictureError
 from tasks.evaluate.labelled import Labelled
@@ -144,7 +145,8 @@ def _aligned(
 
     def run() -> Mapping[str, Any]:
         photos = place.path / "photos.parquet"
-        pq.write_table(pa.Table.from_pylist(rows), photos)
+        with explain_write_errors(photos):
+            pq.write_table(pa.Table.from_pylist(rows), photos)
         workers = Workers(count=r.workers)
         told = align_photos(
             photos, place.path, views=("palm",), size=side, max_hands=1, workers=workers, progress=progress

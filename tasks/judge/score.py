@@ -1,5 +1,6 @@
 """Scores one shard: the embedding of each picture, and what every gate measures of it."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.images import decode
+from manifests.files.layout import atomic_write
 from manifests.recipe import Recipe
 from palm_models.measure.encoder import Encoder
 from palm_models.photo.views import palm_of
@@ -43,7 +45,8 @@ def make_judge(recipe: Recipe, weights: Path, gates: Sequence[str], found: Mappi
 def score_shard(judge: Judge, shard: PlannedShard, file: Path, place: Place) -> None:
     """Score the shard `file` into `place`: scores.parquet, a row a picture in order, and templates.npy.
 
-    Raises GateError when the shard holds other identities than were planned.
+    Raises GateError when the shard holds other identities than were planned, PublishError when `place` cannot
+    be written.
     """
     pictures = _pictures(file)
     rows, templates = [], []
@@ -55,8 +58,11 @@ def score_shard(judge: Judge, shard: PlannedShard, file: Path, place: Place) -> 
         scored, template = _score_identity(judge, planned, list(group))
         rows += scored
         templates.append(template)
-    np.save(place.path / "templates.npy", np.stack(templates))
-    pq.write_table(pa.Table.from_pylist(rows), place.path / "scores.parquet", compression="zstd")
+    arrays, table = io.BytesIO(), io.BytesIO()  # on a full disk NumPy's own file names no reason
+    np.save(arrays, np.stack(templates))
+    pq.write_table(pa.Table.from_pylist(rows), table, compression="zstd")
+    atomic_write(place.path / "templates.npy", arrays.getvalue())
+    atomic_write(place.path / "scores.parquet", table.getvalue())
     place.finish([place.path / "templates.npy", place.path / "scores.parquet"], {"pictures": len(rows)})
 
 

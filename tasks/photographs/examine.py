@@ -3,6 +3,7 @@
 import hashlib
 import io
 from dataclasses import dataclass
+from errno import EACCES, EPERM
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,8 @@ def examine(found: Found, blobs: Path) -> Examined:
             return Examined(found.name, bytes=size, reason="file_too_large", detail=detail)
         data = found.path.read_bytes()
     except OSError as error:
-        return Examined(found.name, reason="unreadable", detail=f"{error.strerror}; check its permissions")
+        mend = "check its permissions" if error.errno in (EACCES, EPERM) else "copy it anew or remove it"
+        return Examined(found.name, reason="unreadable", detail=f"{error.strerror}; {mend}")
     digest = hashlib.sha256(data).hexdigest()
     try:
         picture = decode(data, MAX_SIDE)

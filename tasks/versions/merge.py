@@ -15,7 +15,7 @@ import tomli_w
 
 from manifests.contract.schema import COLUMNS, IMAGE_COLUMN, PARAMETER_PREFIXES, WRITTEN
 from manifests.files.advice import reading
-from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT
+from manifests.files.layout import CONTACT_SHEET, IDENTITIES, MANIFEST, RECIPE, REPORT, explain_write_errors
 from manifests.publish.card import CardFacts
 from manifests.publish.publish import publish
 from manifests.publish.sign import Signer
@@ -124,13 +124,14 @@ def _rewrite(source: Source, fields: Sequence[pa.Field], work: Path, report: Cal
     place = Stage("merged", None, code=("tasks.versions.merge",), given=given).place(Work(work))
     file, aside = place.path / "shard.parquet", place.path / "shard.partial"
     if not place.is_done():
-        with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
-            count = 0
-            for table in _tables(source, schema):
-                writer.write_table(table)
-                count += table.num_rows
-                report(count)
-        aside.replace(file)
+        with explain_write_errors(file):
+            with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+                count = 0
+                for table in _tables(source, schema):
+                    writer.write_table(table)
+                    count += table.num_rows
+                    report(count)
+            aside.replace(file)
         place.finish([file], {"images": count})
     return file
 

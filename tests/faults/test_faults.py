@@ -12,8 +12,15 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from manifests.files.layout import PublishError
 from manifests.publish.publish import versions
+from manifests.recipe import load
 from manifests.tools.verify import verify
+from palm_models.shipped import SHIPPED
+from tasks.draw.plan import shards
+from tasks.draw.shards import draw
+from tasks.judge.score import make_judge, score_shard
+from tasks.work.place import Place
 from tests.helpers.one_night import Nights, Reader, files
 
 RECIPE = {
@@ -198,6 +205,14 @@ def test_disk_full(where, kib, nights, undisturbed, tmp_path, home):
         enlarge()
         nights.run(recipe)
         assert files(home) == undisturbed and done.items() <= done_shards(tmp_path).items()
+
+
+def test_disk_full_while_judging(tmp_path):
+    recipe = load(write(tmp_path, dataset={"identities": 1, "captures": 2, "size": 64}))
+    (file,) = draw(recipe, None, lambda done, total: None)
+    judge = make_judge(recipe, SHIPPED, ["quality"], {})
+    with small_disk(tmp_path / "scores", 4), pytest.raises(PublishError, match="No space left"):
+        score_shard(judge, next(shards(recipe)), file, Place(tmp_path / "scores"))
 
 
 def test_two_nights_at_once(nights, undisturbed, tmp_path, home):

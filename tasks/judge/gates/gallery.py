@@ -1,5 +1,6 @@
 """The gallery of the leakage gate: every photograph embedded, turned and mirrored; it is never published."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from manifests.contract.images import decode
+from manifests.files.layout import atomic_write
 from manifests.recipe import Recipe
 from palm_models.measure.encoder import Encoder
 from palm_models.shipped import SHIPPED
@@ -73,8 +75,10 @@ def build(aligned: Path, encoder: Encoder, place: Place) -> None:
                     photos += [row["photo_id"]] * VARIANTS
     if not photos:
         raise GateError(f'{aligned}: no palms to compare with: set align.views = ["palm", "hand"]')
-    np.save(place.path / "vectors.npy", np.concatenate(vectors))
-    (place.path / "photos.txt").write_text("\n".join(photos))
+    arrays = io.BytesIO()  # on a full disk NumPy's own file names no reason
+    np.save(arrays, np.concatenate(vectors))
+    atomic_write(place.path / "vectors.npy", arrays.getvalue())
+    atomic_write(place.path / "photos.txt", "\n".join(photos).encode())
     files = [place.path / "vectors.npy", place.path / "photos.txt"]
     place.finish(files, {"photographs": len(set(photos)), "vectors": len(photos)})
 
