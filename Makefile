@@ -8,6 +8,8 @@ HF_READY := .venv-hf/.ready
 export OMP_NUM_THREADS := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+# Hundreds of processes import the packages in a test run: compiled once, they are read.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,14 +27,15 @@ $(READY): requirements.lock pyproject.toml
 
 $(HF_READY): requirements-hf.lock $(READY)
 	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-hf
-	$(BIN)/uv pip sync -q --python .venv-hf/bin/python --require-hashes requirements-hf.lock
+	$(BIN)/uv pip sync -q --compile-bytecode --python .venv-hf/bin/python --require-hashes requirements-hf.lock
 	touch $@
 
 dataset: $(READY)  ## build the quickstart dataset (CPU, no token) and print where it is
 	$(BIN)/palmforge build datasets/quickstart.toml
 
+# Three processes on two cores: one of them often waits for a server.
 test: $(READY) $(HF_READY)  ## run every test, and print what of the code they reach
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 test-fast: $(READY)  ## under a minute, for who is editing: no server, no process that is killed, no large weights
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -1,10 +1,12 @@
 """What tests share: one quiet environment, one Prefect server a session, and a small recipe."""
 
+import gc
 import os
 import subprocess
 import sys
 import tempfile
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +20,12 @@ os.environ.update(QUIET)
 settings.register_profile("busy", deadline=None)  # a busy machine is no fault of what is tested
 settings.load_profile("busy")
 
+# What a run of every test imports anyway, before coverage begins: it makes imports twice as slow.
+COSTLY = ("denoising_diffusion_pytorch", "accelerate", "pandas", "sklearn.metrics", "matplotlib", "prefect")
+gc.disable()  # until the tests are collected
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for costly in COSTLY:
+        import_module(costly)
 
 SLOW = (  # left out of `make test-fast`: servers, other processes, networks, datasets built and judged
     *("tests/flows/", "tests/faults/", "tests/docs/"),
@@ -41,6 +49,20 @@ def pytest_collection_modifyitems(items):
         if item.path.relative_to(ROOT).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What was imported and collected lives to the end: garbage is never looked for in it."""
+    done = yield
+    gc.freeze()
+    gc.enable()
+    return done
+
+
+def pytest_unconfigure():
+    """Libraries count what is left at the end, and would tell of leaks."""
+    gc.unfreeze()
 
 
 @pytest.hookimpl(tryfirst=True)
