@@ -23,6 +23,7 @@ KILLS = {
     "judge: before the verdicts": ("tasks.judge.rounds:_Court.write", 1),
     "publish: before the checksums": ("manifests.publish.publish:_seal", 1),
 }
+TRAINING = ("torch._dynamo", "accelerate", "tasks.train.diffusion", "palm_models.engines.diffusion.engine")
 
 
 def write(folder, photographs):
@@ -59,7 +60,7 @@ def photographs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory):
-    started = Nights(tmp_path_factory.mktemp("nights"))
+    started = Nights(tmp_path_factory.mktemp("nights"), *TRAINING)
     yield started
     started.close()
 

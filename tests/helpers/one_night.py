@@ -11,17 +11,21 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+NEEDED = (  # by every night; pyarrow looks for pandas where it is installed
+    *("flows.build_dataset", "flows.steps", "tasks.judge.rounds", "tasks.report.charts"),
+    *("tasks.versions.publish", "tasks.versions.tidy", "pandas"),
+)
 EPOCH = "1795399200"  # of every night: the same moment, so that versions are equal byte for byte
 
 
 def main():
     """Reads orders, one JSON a line: start a night, or wait for one."""
-    import flows.build_dataset
-    import flows.steps  # noqa: F401  (what the nights need is imported once)
-
+    for name in (*NEEDED, *sys.argv[1:]):
+        import_module(name)
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -61,7 +65,6 @@ def _night(order):
 
 def _install(at, call=1, do="SIGKILL"):
     """Before call number `call` of the function "module:name" the process sends itself a signal."""
-    from importlib import import_module
     from itertools import count
 
     module, _, path = at.partition(":")
@@ -110,11 +113,11 @@ class Night:
 
 
 class Nights:
-    """Starts nights."""
+    """Starts nights; `modules` are imported before the first one, for all of them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *modules):
         self.folder = folder
-        command = [sys.executable, "-m", "tests.helpers.one_night"]
+        command = [sys.executable, "-m", "tests.helpers.one_night", *modules]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_HOME": str(folder / "prefect")}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
