@@ -3,7 +3,9 @@
 import hashlib
 import html.parser
 import re
+import socket
 import threading
+from contextlib import closing
 from urllib.parse import quote
 
 import httpx
@@ -281,3 +283,8 @@ def walk_of(served, samples):
 def skeleton(page):
     """The kinds of tags on a page with the names of their attributes: what injected markup would change."""
     return {(tag, tuple(sorted(a))) for tag, a in Read(page).tags}
+
+
+def test_who_comes_before_the_server_has_started_waits():
+    with closing(listen(0)) as listener:  # its address is told, and a browser opened, before anything answers
+        socket.create_connection(listener.getsockname(), timeout=5).close()
