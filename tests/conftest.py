@@ -1,4 +1,4 @@
-"""What tests share: one quiet environment, one Prefect server a session, and a small recipe."""
+"""What tests share: one quiet environment, and a small recipe."""
 
 import gc
 import os
@@ -89,15 +89,6 @@ def _fresh_results(file):
             case.get("name"): "\n".join(fault.text or "failed" for fault in case)
             for case in ElementTree.parse(report).iter("testcase")
         }
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
-    """A real Prefect server with a database of its own, for every test of the session that runs a flow."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=180):
-        yield
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def snippets(page):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_snippet_runs(prefect_server, tmp_path, monkeypatch):
+def test_every_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     light = {"skin_tone": {"low": 25, "high": 60}}
     for name, seed in (("quickstart", 5), ("other", 6)):

@@ -1,4 +1,4 @@
-"""The examples run: a recogniser is trained on a drawn dataset, and a published version starts a training."""
+"""The example of training runs on drawn datasets, large and small; on_published is in flows/server."""
 
 import json
 import subprocess
@@ -69,27 +69,6 @@ def test_a_small_dataset_is_trained_on_as_it_is(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "r" / "rates.json").read_text()) == {"validation": {}, "test": {}}
-
-
-def test_a_published_version_is_trained_on_once(version, tmp_path, prefect_server, monkeypatch):
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        from on_published import train_on_published
-    finally:
-        sys.path.remove(str(EXAMPLES))
-    ran = []
-    real = subprocess.run
-
-    def run(command, **options):
-        ran.append(command)
-        few = ["--identities", "2", "--captures", "2", "--workers", "0"]
-        return real([*command, *few], env=environment(), **options)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    for _ in range(2):
-        folder = train_on_published(str(version / "manifest.parquet"), str(tmp_path / "out"), steps=2)
-    assert len(ran) == 1 and Path(folder) == tmp_path / "out" / version.name
-    assert (Path(folder) / "recogniser.safetensors").is_file()
 
 
 def test_the_training_job_fits_on_a_page():

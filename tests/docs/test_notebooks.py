@@ -7,7 +7,6 @@ import jupytext
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from prefect.settings import PREFECT_API_URL
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 TINY = {
@@ -37,8 +36,7 @@ def test_a_notebook_is_what_its_script_makes(name):
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, prefect_server, monkeypatch):
-    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())  # the kernel need not start its own
+def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
     (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]

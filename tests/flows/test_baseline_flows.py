@@ -41,7 +41,7 @@ def pictures_of(work):
 
 
 @pytest.mark.parametrize("engine", list(SECTIONS))
-def test_a_baseline_trains_draws_and_publishes_as_any_engine(engine, write_recipe, prefect_server, tmp_path):
+def test_a_baseline_trains_draws_and_publishes_as_any_engine(engine, write_recipe, tmp_path):
     recipe, runner = recipe_of(write_recipe, engine), CliRunner()
     version = Path(build_dataset(str(recipe)))
     assert verify(version).ok

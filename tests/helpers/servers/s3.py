@@ -1,13 +1,35 @@
-"""A proxy before a real S3 server (moto) that cuts connections and answers with errors."""
+"""A real S3 server (moto), and a proxy before it that cuts connections and answers with errors."""
 
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 CUT_AFTER = 60_000  # bytes of a request that pass before its connection is cut
 ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@contextlib.contextmanager
+def served() -> Iterator[int]:
+    """The port of a server in a process of its own, so that coverage does not slow it down."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+                break
+            assert server.poll() is None, "the S3 server ended"
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
 
 
 class Proxy:

@@ -21,17 +21,13 @@ from tasks.photographs.sources.source import SourceSpec, find
 from tasks.photographs.steps import ingest
 from tasks.versions.status import status
 from tests.helpers.fake_shards import make_shards, publish_shards
-from tests.helpers.servers.s3 import Proxy, environment
+from tests.helpers.servers.s3 import Proxy, environment, served
 
 
 @pytest.fixture(scope="module")
 def server():
-    from moto.server import ThreadedMotoServer
-
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    yield moto.get_host_and_port()[1]
-    moto.stop()
+    with served() as port:
+        yield port
 
 
 @pytest.fixture
@@ -220,9 +216,7 @@ def test_photographs_come_from_a_folder_and_from_an_archive_on_s3(tmp_path, s3, 
         find(SourceSpec("folder", "s3://palms/nothing"), tmp_path)
 
 
-def test_the_flow_publishes_on_s3_and_the_same_again_changes_nothing(
-    prefect_server, tmp_path, s3, write_recipe, capfd
-):
+def test_the_flow_publishes_on_s3_and_the_same_again_changes_nothing(tmp_path, s3, write_recipe, capfd):
     from flows.build_dataset import build_dataset
 
     recipe = write_recipe(out="s3://palms/datasets")

@@ -134,7 +134,7 @@ def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise(t
     assert known["identification"]["rank_one"]["value"] > 0.9
 
 
-def test_the_verb_prints_the_figures_and_names_what_is_wrong(prefect_server, version, tmp_path, monkeypatch):
+def test_the_verb_prints_the_figures_and_names_what_is_wrong(version, tmp_path, monkeypatch):
     from click.testing import CliRunner
 
     from flows.cli.evaluate import evaluate as verb

@@ -52,7 +52,7 @@ def test_less_or_the_same_and_other_software_are_refused_before_any_work(before,
         extended(before, 6, 0)
 
 
-def test_the_verb_publishes_beside_the_version(prefect_server, tmp_path):
+def test_the_verb_publishes_beside_the_version(tmp_path):
     before = build(tmp_path)
     arguments = ["extend", str(tmp_path / "out" / "small"), "--identities", "6"]
     done = CliRunner().invoke(main, [*arguments, "--work", str(tmp_path / "work")])
