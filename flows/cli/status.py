@@ -7,9 +7,11 @@ import click
 
 from flows.cli.options import friendly_errors
 
+WORK = ".palmforge"  # of a recipe that says nothing else
+
 
 @click.command("status")
-@click.argument("what", default=".palmforge", metavar="[RECIPE|WORK]")
+@click.argument("what", default=WORK, metavar="[RECIPE|WORK]")
 @click.option("--json", "as_json", is_flag=True, help="for machines")
 def status_verb(what: str, as_json: bool) -> None:
     """Tell what is done, running, stale (cut off) or rejected, of a RECIPE or in a WORK folder."""
@@ -18,7 +20,7 @@ def status_verb(what: str, as_json: bool) -> None:
     from tasks.versions.status import status
 
     with friendly_errors():
-        folder = Path(what).is_dir()
+        folder = what == WORK or Path(what).is_dir()
         try:
             recipe = None if folder else load(what)
         except RecipeError:

@@ -73,3 +73,10 @@ def test_rejects_of_a_stage_are_told_with_their_reasons(write_recipe, tmp_path):
 def test_neither_a_recipe_nor_a_work_folder_is_said_so(tmp_path):
     done = CliRunner().invoke(main, ["status", str(tmp_path / "nowhere")])
     assert done.exit_code == 1 and "neither a recipe" in done.output
+
+
+def test_where_nothing_was_built_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["status"])
+    assert done.exit_code == 0 and "nothing was built here yet" in done.output, done.output
+    assert not list(tmp_path.iterdir())
