@@ -37,11 +37,17 @@ def progress(label: str, unit: str = "", per: int = 1, most: int = 0) -> Iterato
 @contextmanager
 def _bar(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
-    times = (TimeElapsedColumn(), TextColumn("left"), Remaining())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(label, total=None, visible=False)
         yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
@@ -127,8 +133,8 @@ def _create(label: str) -> "UUID | None":
 def rejected(facts: Mapping[str, Any]) -> str:
     """What was rejected and why, as the end of a line; nothing when nothing was."""
     reasons: Mapping[str, int] = facts.get("rejected") or {}
-    told = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
-    return f", {sum(reasons.values())} rejected ({told})" if told else ""
+    why = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+    return f", {sum(reasons.values())} rejected ({why})" if why else ""
 
 
 def duration(seconds: float) -> str:

@@ -26,9 +26,9 @@ def naming_extras() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (told := missing(error)) is None:
+        if (lacking := missing(error)) is None:
             raise
-        raise told from error
+        raise lacking from error
 
 
 def installed(*modules: str) -> None:
@@ -38,7 +38,7 @@ def installed(*modules: str) -> None:
         if find_spec(module) is None and (extra := _extras().get(_distribution(module))):
             lacking.setdefault(extra, module)
     if lacking:
-        raise _told(lacking)
+        raise _error(lacking)
 
 
 def missing(error: BaseException) -> MissingExtraError | None:
@@ -51,14 +51,14 @@ def missing(error: BaseException) -> MissingExtraError | None:
     extra = _extras().get(_distribution(module))
     if extra is None:
         return None
-    return _told({extra: module})
+    return _error({extra: module})
 
 
-def _told(lacking: Mapping[str, str]) -> MissingExtraError:
+def _error(lacking: Mapping[str, str]) -> MissingExtraError:
     """What to say of extras, each with a module that it brings."""
     modules = " and ".join(lacking.values())
-    told = f"this needs {modules}: pip install 'palmforge[{','.join(lacking)}]'"
-    return MissingExtraError(told, name=next(iter(lacking.values())))
+    advice = f"this needs {modules}: pip install 'palmforge[{','.join(lacking)}]'"
+    return MissingExtraError(advice, name=next(iter(lacking.values())))
 
 
 def parts() -> dict[str, list[str]]:
@@ -82,9 +82,9 @@ def _brought() -> dict[str, list[str]]:
         declared = requires("palmforge") or ()
     except PackageNotFoundError:  # run from a folder that was never installed
         return {}
-    for told in filter(None, map(REQUIREMENT.match, declared)):
-        if (name := _distribution(told[1])) != "palmforge":
-            brought.setdefault(told[2], []).append(name)
+    for requirement in filter(None, map(REQUIREMENT.match, declared)):
+        if (name := _distribution(requirement[1])) != "palmforge":
+            brought.setdefault(requirement[2], []).append(name)
     return brought
 
 

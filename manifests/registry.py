@@ -73,9 +73,9 @@ class Registry(Generic[Of]):
             self._check(part, name)
         except Exception as error:
             package = point.dist.name if point.dist else point.value
-            told = missing(error) or error or type(error).__name__
+            why = missing(error) or error or type(error).__name__
             raise PluginError(
-                f"the {self.kind} {name!r} of the package {package} cannot be loaded: {told}; "
+                f"the {self.kind} {name!r} of the package {package} cannot be loaded: {why}; "
                 f"mend or uninstall {package}"
             ) from error
         return cast(Of, part)

@@ -184,19 +184,19 @@ def home() -> Check:
     """Where fetched models are kept; a container's user may have no home that can be written."""
     try:
         folder = cache_folder()
-        told, _ = trouble(folder)
+        why, _ = trouble(folder)
     except RuntimeError:  # neither HOME nor an entry in passwd
         return Check("cache", False, "this user has no home", "set PALMFORGE_CACHE to a folder", needed=False)
-    found = told or str(folder)
-    return Check("cache", not told, found, "set PALMFORGE_CACHE to a folder" if told else "", needed=False)
+    found = why or str(folder)
+    return Check("cache", not why, found, "set PALMFORGE_CACHE to a folder" if why else "", needed=False)
 
 
 def folder(option: str, place: Path) -> Check:
     """Whether builds can write, lock, rename and fsync where `out` or `work` lie."""
-    told, lacks = trouble(place)
+    why, lacks = trouble(place)
     without = f", without {' and '.join(lacks)}: one build at a time" if lacks else ""
-    mend = f"make it writable, or name another folder with --{option}" if told else ""
-    return Check(option, not told, told or f"{place.absolute()}{without}", mend)
+    mend = f"make it writable, or name another folder with --{option}" if why else ""
+    return Check(option, not why, why or f"{place.absolute()}{without}", mend)
 
 
 def install_libraries() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from tasks.train.ddpm_tps import DdpmTraining
 from tasks.train.resumable import train_baseline
 from tasks.train.wgan_gp import WganTraining

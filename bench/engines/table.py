@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from bench.engines.table_rows import ROWS, SIZES, Given, learn, measure
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from palm_models.engines.baselines.ddpm import DdpmSpec, build
 from palm_models.engines.baselines.wgan import Generator, WganSpec
 from palm_models.shipped import SHIPPED

@@ -17,7 +17,7 @@ from bench.palms.realism import PEOPLE, STUDIO
 from bench.palms.utility import MARGIN, cut, eer, examine, scores
 from bench.photographs import realsets
 from bench.photographs.holdout import held_out, real_palms
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from manifests.words import HANDS
 from palm_models.engines.base import Drawer
 from palm_models.hand.capture import make_capture

@@ -47,7 +47,7 @@ class Drawer:
         rng = _rng(identity)
         lines = [_crease(rng, self.options.bend) for _ in range(self.options.creases + self.options.wrinkles)]
         skin = rng.normal((200, 160, 135), 12)
-        told = {"skin_red": float(skin[0]), "creases": [c.round(4).tolist() for c, _ in lines]}
+        traits = {"skin_red": float(skin[0]), "creases": [c.round(4).tolist() for c, _ in lines]}
         marks, drawings = typical_landmarks(identity.hand, view, size), []
         for capture in captures:
             own = _rng(capture)
@@ -56,7 +56,7 @@ class Drawer:
             shade = (1 - 0.45 * depth[..., None]) * light * skin
             image = np.clip(shade + own.normal(0, 2.5, shade.shape), 0, 255).astype(np.uint8)
             moved = (marks + shift * size).astype(np.float32)
-            drawings.append(Drawing(image, moved, told, {"light": light, "shift": float(np.hypot(*shift))}))
+            drawings.append(Drawing(image, moved, traits, {"light": light, "shift": float(np.hypot(*shift))}))
         return drawings
 
     def _depth(self, lines: Sequence[Floats], size: int, rng: np.random.Generator) -> Floats:

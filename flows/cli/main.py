@@ -63,9 +63,9 @@ class _Verbs(click.Group):
             with friendly_errors():
                 return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            if (told := missing(error)) is None:
+            if (lacking := missing(error)) is None:
                 raise
-            click.echo(f"error: {told}", err=True)
+            click.echo(f"error: {lacking}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
             lost = "nothing is lost: run the same command again" if ctx.invoked_subcommand in RESUMING else ""

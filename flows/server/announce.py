@@ -23,7 +23,7 @@ def announce(recipe: Recipe, version: Path) -> None:
 
     Sent at least once for each version: a run that was cut off after publishing says it again.
     """
-    dataset = open_dataset(version)
+    opened = open_dataset(version)
     home = recipe.remote_home or version.parent.absolute()
     emit_event(
         EVENT,
@@ -35,9 +35,9 @@ def announce(recipe: Recipe, version: Path) -> None:
             "manifest": str(home / version.name / MANIFEST),
             "dataset": str(home),
             "version": version.name,
-            "content": dataset.metadata["content"],
-            "images": dataset.image_count,
-            "identities": dataset.identity_count,
+            "content": opened.metadata["content"],
+            "images": opened.image_count,
+            "identities": opened.identity_count,
         },
     )
 

@@ -104,7 +104,7 @@ def _text(file: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if told := missing(error):
-        return str(told)
+    if lacking := missing(error):
+        return str(lacking)
     status = getattr(getattr(error, "response", None), "status_code", "")
     return f"{type(error).__name__} {status}".strip()

@@ -28,8 +28,8 @@ def home_card(dataset: str, version: Path) -> str:
     name = version.name
     card = version / CARD
     front = FRONT.match(card.read_text(encoding="utf-8")) if card.is_file() else None
-    told = front[1] if front and DATA_FILE.search(front[1]) else _files(version)
-    told = DATA_FILE.sub(rf'\g<1>"{name}/\g<2>"', told)
+    front_matter = front[1] if front and DATA_FILE.search(front[1]) else _files(version)
+    front_matter = DATA_FILE.sub(rf'\g<1>"{name}/\g<2>"', front_matter)
     lines = [
         f"# {dataset}: synthetic palms",
         "",
@@ -39,7 +39,7 @@ def home_card(dataset: str, version: Path) -> str:
         "`datasets.load_dataset` of this folder reads it; name the folder of another one.",
         "",
     ]
-    return f"---\n{told}---\n" + "\n".join(lines)
+    return f"---\n{front_matter}---\n" + "\n".join(lines)
 
 
 def _files(version: Path) -> str:

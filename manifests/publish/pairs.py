@@ -67,9 +67,9 @@ def check_pairs(folder: Location) -> Iterator[str]:
     columns = ["sample_id", "identity_id", "subject_id", "split", "view"]
     rows = pq.read_table(parquet_source(folder / MANIFEST), columns=columns, partitioning=None)
     sides = []
-    for side in ("sample_id_1", "sample_id_2"):
-        place = pc.index_in(pairs[side], rows["sample_id"].combine_chunks())
-        for missing in pairs[side].filter(pc.is_null(place)).to_pylist():
+    for samples in (pairs["sample_id_1"], pairs["sample_id_2"]):
+        place = pc.index_in(samples, rows["sample_id"].combine_chunks())
+        for missing in samples.filter(pc.is_null(place)).to_pylist():
             yield f"{PAIRS}: {missing} is not in the manifest"
         sides.append(rows.take(place))
     same = {name: pc.equal(sides[0][name], sides[1][name]) for name in columns}

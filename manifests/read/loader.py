@@ -57,7 +57,7 @@ class PalmLoader(Place):
     @classmethod
     def of(
         cls,
-        dataset: Batched,
+        palms: Batched,
         batch_size: int = 64,
         *,
         per_identity: int = 0,
@@ -75,7 +75,7 @@ class PalmLoader(Place):
         `batches` is the length of an epoch of the latter. `rank` of `ranks` processes has batches of its own.
         `options` are those of torch's DataLoader. Raises ValueError when the numbers do not divide.
         """
-        blocks, held = dataset.blocks() if dataset.image != "none" else (dataset.labels, WINDOW)
+        blocks, held = palms.blocks() if palms.image != "none" else (palms.labels, WINDOW)
         window = min(WINDOW, held)
         order: Order
         if per_identity:
@@ -83,7 +83,7 @@ class PalmLoader(Place):
             if rest:
                 raise ValueError(f"batch_size {batch_size} is no multiple of per_identity {per_identity}")
             order = PKOrder(
-                dataset.labels,
+                palms.labels,
                 p,
                 per_identity,
                 seed=seed,
@@ -102,7 +102,7 @@ class PalmLoader(Place):
 
         def reader() -> Reader:
             part = _Part(order)
-            return Reader(part, loader_of(_Batches(dataset), workers, sampler=part, **options))
+            return Reader(part, loader_of(_Batches(palms), workers, sampler=part, **options))
 
         return cls(len(order), reader, keep=True)
 
@@ -146,14 +146,14 @@ class _Part(Place):
 class _Batches:
     """A dataset asked for whole batches by lists of row numbers."""
 
-    def __init__(self, dataset: Batched) -> None:
-        self.dataset = dataset
+    def __init__(self, palms: Batched) -> None:
+        self.palms = palms
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.palms)
 
     def __getitem__(self, rows: Sequence[int]) -> Any:
-        return self.dataset.batch(rows)
+        return self.palms.batch(rows)
 
 
 def loader_of(data: Any, workers: int, **options: Any) -> DataLoader[Any]:

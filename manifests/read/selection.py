@@ -51,7 +51,7 @@ WORDS: dict[str, Sequence[str]] = {
 }  # also where a version lacks one
 
 
-def choose(dataset: Version, columns: Sequence[str], choice: Choice) -> pa.Table:
+def choose(version: Version, columns: Sequence[str], choice: Choice) -> pa.Table:
     """The chosen rows in label order, with `columns` alone; `shard` comes dictionary-encoded.
 
     Raises DatasetError naming an unknown choice, column or value, or when nothing is left.
@@ -60,47 +60,49 @@ def choose(dataset: Version, columns: Sequence[str], choice: Choice) -> pa.Table
     if odd:
         raise DatasetError(f"unknown choice {', '.join(odd)}; valid: {', '.join(COLUMN)}")
     given: dict[str, Any] = {name: value for name, value in choice.items() if value is not None}
-    schema = pq.read_schema(parquet_source(dataset.path / MANIFEST))
-    _check_columns(dataset, schema, [*columns, *(COLUMN[name] for name in given)])
-    given |= {name: _known(dataset, name, given[name]) for name in NAMING if name in given}
+    schema = pq.read_schema(parquet_source(version.path / MANIFEST))
+    _check_columns(version, schema, [*columns, *(COLUMN[name] for name in given)])
+    given |= {name: _known(version, name, given[name]) for name in NAMING if name in given}
     condition = pc.scalar(True)
     for name, value in given.items():
         condition &= _condition(schema.field(COLUMN[name]), name, value)
     rows = pq.read_table(
-        parquet_source(dataset.path / MANIFEST),
+        parquet_source(version.path / MANIFEST),
         columns=list(dict.fromkeys(columns)),
         filters=condition if given else None,
         partitioning=None,
         read_dictionary=["shard"],
     )
     if not rows.num_rows:
-        told: dict[str, Any] = {
+        asked: dict[str, Any] = {
             name: value if name != "samples" else f"{len(value)} ids" for name, value in given.items()
         }
-        raise DatasetError(f"{dataset.path}: no image is left of {told}; `palmforge show` says what there is")
+        raise DatasetError(
+            f"{version.path}: no image is left of {asked}; `palmforge show` says what there is"
+        )
     return rows
 
 
-def _known(dataset: Version, name: str, value: Any) -> list[str]:
+def _known(version: Version, name: str, value: Any) -> list[str]:
     """The named values as a list. Raises DatasetError for one that neither the version nor we know."""
     wanted: list[Any] = (
         sample_ids(value) if name == "samples" else [value] if isinstance(value, str) else list(value)
     )
     if not wanted:
         raise DatasetError(f"{name} is an empty list: leave it out to have all, or name some")
-    column = dataset.rows([COLUMN[name]])[COLUMN[name]]
+    column = version.rows([COLUMN[name]])[COLUMN[name]]
     there = column if name == "samples" else pc.unique(column).drop_null()
     absent = [v for v in wanted if not isinstance(v, str)] or _absent(wanted, there)
     wrong = [v for v in absent if v not in WORDS.get(name, ())]
     if wrong and name == "samples":
-        raise DatasetError(f"{unknown_samples(dataset, wrong)} ({len(wrong)} of {len(wanted)} are unknown)")
+        raise DatasetError(f"{unknown_samples(version, wrong)} ({len(wrong)} of {len(wanted)} are unknown)")
     if wrong:
         valid = there.to_pylist()
         order = [word for word in WORDS[name] if word in valid] + sorted(set(valid) - set(WORDS[name]))
-        where = str(dataset.path) + f": no image is left of { {name: value} }" * (len(wrong) == len(wanted))
+        where = str(version.path) + f": no image is left of { {name: value} }" * (len(wrong) == len(wanted))
         raise DatasetError(unknown(name.removesuffix("s"), list(map(str, wrong)), order, where))
     for word in absent:
-        log.warning("%s: has no image of %s %s", dataset.path, name.removesuffix("s"), word)
+        log.warning("%s: has no image of %s %s", version.path, name.removesuffix("s"), word)
     return wanted
 
 
@@ -110,25 +112,25 @@ def _absent(wanted: Sequence[str], there: pa.Array | pa.ChunkedArray) -> list[st
     return absent
 
 
-def unknown_samples(dataset: Version, wrong: Sequence[Any]) -> str:
+def unknown_samples(version: Version, wrong: Sequence[Any]) -> str:
     """The sentence for sample ids that the version has not; a merge may have prefixed those of its parts."""
-    there = dataset.rows(["sample_id"])["sample_id"]
+    there = version.rows(["sample_id"])["sample_id"]
     for value in wrong[:3]:
         ends = there.filter(pc.ends_with(there, f"-{value}"))
         if len(ends):
             return (
-                f"{dataset.path}: no sample {value!r}; a merge prefixed it: did you mean {ends[0].as_py()!r}?"
+                f"{version.path}: no sample {value!r}; a merge prefixed it: did you mean {ends[0].as_py()!r}?"
             )
-    return unknown("sample", list(map(str, wrong)), there[:10_000].to_pylist(), str(dataset.path))
+    return unknown("sample", list(map(str, wrong)), there[:10_000].to_pylist(), str(version.path))
 
 
-def _check_columns(dataset: Version, schema: pa.Schema, wanted: Iterable[str]) -> None:
+def _check_columns(version: Version, schema: pa.Schema, wanted: Iterable[str]) -> None:
     for name in wanted:
         if name not in schema.names:
             likely = meant(name, schema.names)
             hint = f" (did you mean {likely[0]}?)" if likely else ""
             raise DatasetError(
-                f"{dataset.path / MANIFEST}: has no column {name}{hint}; it has {', '.join(schema.names)}"
+                f"{version.path / MANIFEST}: has no column {name}{hint}; it has {', '.join(schema.names)}"
             )
 
 
@@ -136,7 +138,7 @@ def _condition(column: pa.Field, name: str, value: Any) -> pc.Expression:
     """The choice `name` = `value` as a condition on its column."""
     field = pc.field(column.name)
     if name == "skin_tone":
-        least, most = value
+        least, most = map(float, value)
         if not least <= most:
             raise DatasetError(f"skin_tone {value}: the least and the most angle in degrees, in this order")
         return (field >= least) & (field <= most)
@@ -165,12 +167,12 @@ def sample_ids(source: Path | str | Iterable[str]) -> list[str]:
     return ids
 
 
-def readable(dataset: Version, rows: pa.Table, on_error: str) -> pa.Table:
+def readable(version: Version, rows: pa.Table, on_error: str) -> pa.Table:
     """The rows whose shards are there and inside the version; DatasetError names the first other one.
 
     With `on_error` "skip" the rows of such shards are left out, with a line in the log.
     """
-    root, shards = data_root(dataset.path), rows["shard"].combine_chunks()
+    root, shards = data_root(version.path), rows["shard"].combine_chunks()
     bad = []
     for number in pc.unique(shards.indices).to_pylist():
         shard = shards.dictionary[number].as_py()

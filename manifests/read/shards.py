@@ -101,8 +101,10 @@ def _read(file: pq.ParquetFile, number: int) -> _Group:
     table = file.read_row_group(number, columns=[f"{IMAGE_COLUMN.name}.bytes"], use_threads=False)
     images = table[IMAGE_COLUMN.name].combine_chunks().field("bytes")
     _, offsets, data = images.buffers()
-    ends = np.frombuffer(offsets, np.int32)[images.offset : images.offset + len(images) + 1]
-    return _Group(ends, np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8))
+    ends = np.frombuffer(memoryview(offsets or b""), np.int32)[
+        images.offset : images.offset + len(images) + 1
+    ]
+    return _Group(ends, np.frombuffer(memoryview(data), np.uint8) if data else np.empty(0, np.uint8))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from manifests.effects import Effect, without
 from manifests.files.remote import RemotePath, is_remote, without_keys
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError, explain
 from manifests.recipe.find import recipe_file
 from manifests.recipe.parts import PartName, all_sections, registry, sections
@@ -227,9 +227,9 @@ def _expand_home(data: dict[str, Any], where: str) -> None:
 
 def _forget_source(data: dict[str, Any], before: Mapping[str, Any], given: Set[str]) -> None:
     """Whose other photographs are, and their licence, is what `given` says, not what the recipe said."""
-    told = {"kind": ("dataset", "licence", "credit"), "dataset": ("licence", "credit")}
-    told["path"] = told["kind"]
-    for key, facts in told.items():
+    speaks_of = {"kind": ("dataset", "licence", "credit"), "dataset": ("licence", "credit")}
+    speaks_of["path"] = speaks_of["kind"]
+    for key, facts in speaks_of.items():
         if f"source.{key}" in given and data["source"].get(key) != before.get(key):
             for fact in facts:
                 if f"source.{fact}" not in given:

@@ -19,7 +19,7 @@ BATCH_ROWS = 512  # rows that are held at once
 NOTE = "export.json"  # what was exported; tells a finished export from a foreign folder
 
 
-def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int], None]) -> int:
+def export(version: Version, kind: str, out: Path, progress: Callable[[int, int], None]) -> int:
     """Write the images of a version or view into the new folder `out`; returns how many they are.
 
     All of them, but for a format of one view alone. The folder appears whole or not at all; one that holds
@@ -27,16 +27,16 @@ def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int]
     be written, or when there is no image to export, PluginError for a format that is none.
     """
     exporter = EXPORTERS.get(kind)
-    total: int = pc.sum(pc.is_in(dataset.rows(["view"])["view"], pa.array(exporter.views))).as_py()
+    total: int = pc.sum(pc.is_in(version.rows(["view"])["view"], pa.array(exporter.views))).as_py()
     if not total:
         raise PublishError(
-            f"{dataset.path}: has no image of view {' or '.join(exporter.views)}, which {kind} is made of: "
+            f"{version.path}: has no image of view {' or '.join(exporter.views)}, which {kind} is made of: "
             "build it with dataset.views"
         )
     note = {
         "format": kind,
         "images": total,
-        **{k: dataset.metadata[k] for k in ("dataset", "version", "content")},
+        **{k: version.metadata[k] for k in ("dataset", "version", "content")},
     }
     if out.exists():
         if not (out / NOTE).is_file() or json.loads((out / NOTE).read_text()) != note:
@@ -46,18 +46,19 @@ def export(dataset: Version, kind: str, out: Path, progress: Callable[[int, int]
     with atomic_directory(out, out.with_name(f"{BUILDING}{out.name}")) as folder:
         progress(0, total)
         with ExitStack() as stack:
-            writer = exporter.writer(folder, stack, dataset)
-            for done, (row, image) in enumerate(_rows(dataset, exporter.views), 1):
+            writer = exporter.writer(folder, stack, version)
+            for done, (row, image) in enumerate(_rows(version, exporter.views), 1):
                 writer.add(row, image)
                 progress(done, total)
+            writer.end()
         (folder / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     return total
 
 
-def _rows(dataset: Version, views: Sequence[str]) -> Iterator[tuple[Row, bytes]]:
+def _rows(version: Version, views: Sequence[str]) -> Iterator[tuple[Row, bytes]]:
     """Every row of these views with its image, in the manifest's order."""
-    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(version.path / MANIFEST), pq.ParquetFile(version.path / MANIFEST) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             table = pa.table(batch)
             table = table.filter(pc.is_in(table["view"], pa.array(views)))
-            yield from zip(table.to_pylist(), dataset.images(table), strict=True)
+            yield from zip(table.to_pylist(), version.images(table), strict=True)

@@ -1,4 +1,4 @@
-"""What a verification found: counts, and a line for each thing that is wrong."""
+"""What `palmforge verify` found: counts, and a line for each thing that is wrong."""
 
 from dataclasses import dataclass, field
 

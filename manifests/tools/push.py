@@ -67,8 +67,8 @@ def push_version(
         operations: list[CommitOperationAdd | CommitOperationDelete] = [*added, *foreign]
         if newest == version.name:
             home = {CARD: home_card(repository.partition("/")[2], version), LATEST: f"{version.name}\n"}
-            told = {name: text.encode() for name, text in home.items() if not _holds(there.get(name), text)}
-            operations += [CommitOperationAdd(name, text) for name, text in told.items()]
+            texts = {name: text.encode() for name, text in home.items() if not _holds(there.get(name), text)}
+            operations += [CommitOperationAdd(name, text) for name, text in texts.items()]
         if operations:
             api.create_commit(
                 repository, operations, commit_message=f"Version {version.name}", repo_type="dataset"

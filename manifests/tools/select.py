@@ -31,7 +31,7 @@ from manifests.words import HANDS, VIEWS
 BATCH_ROWS = 8192
 
 
-def select(dataset: Version, query: str, out: Path) -> int:
+def select(version: Version, query: str, out: Path) -> int:
     """Write the view `out` of the images that `query` chooses; returns how many they are.
 
     `query` is what would follow WHERE, or a whole SELECT that answers `sample_id`; its tables are `manifest`
@@ -41,30 +41,30 @@ def select(dataset: Version, query: str, out: Path) -> int:
     """
     if out.exists():
         raise PublishError(f"{out} exists already: choose another --out, or remove it")
-    root = data_root(dataset.path).resolve()
-    chosen = _chosen(dataset, query)
-    version = {"version": str(root), "content": _content(root, dataset), "query": query}
-    content = hashlib.sha256(json.dumps([version["content"], chosen.to_pylist()]).encode()).hexdigest()
-    metadata = {**dataset.metadata, "content": content, "version": f"{dataset.metadata['version']}-view"}
+    root = data_root(version.path).resolve()
+    chosen = _chosen(version, query)
+    view = {"version": str(root), "content": _content(root, version), "query": query}
+    content = hashlib.sha256(json.dumps([view["content"], chosen.to_pylist()]).encode()).hexdigest()
+    metadata = {**version.metadata, "content": content, "version": f"{version.metadata['version']}-view"}
     with atomic_directory(out, out.with_name(f"{BUILDING}{out.name}")) as folder:
-        counts = _write_rows(dataset.path / MANIFEST, folder / MANIFEST, metadata, chosen)
-        _write_identities(dataset, folder / IDENTITIES, metadata, counts)
-        (folder / VIEW).write_text(json.dumps(version, indent=1) + "\n", encoding="utf-8")
+        counts = _write_rows(version.path / MANIFEST, folder / MANIFEST, metadata, chosen)
+        _write_identities(version, folder / IDENTITIES, metadata, counts)
+        (folder / VIEW).write_text(json.dumps(view, indent=1) + "\n", encoding="utf-8")
     return sum(counts.values())
 
 
-def _content(root: Path, dataset: Version) -> Any:
+def _content(root: Path, version: Version) -> Any:
     """The content digest of the version that the images lie in."""
-    if root == dataset.path.resolve():
-        return dataset.metadata["content"]
-    return json.loads((dataset.path / VIEW).read_text(encoding="utf-8"))["content"]
+    if root == version.path.resolve():
+        return version.metadata["content"]
+    return json.loads((version.path / VIEW).read_text(encoding="utf-8"))["content"]
 
 
-def _chosen(dataset: Version, query: str) -> pa.Array:
+def _chosen(version: Version, query: str) -> pa.Array:
     """The sample ids that the query answers, sorted, each once."""
     first = (query.split() or [""])[0].lower()
     whole = query if first in ("select", "with", "from") else f"SELECT sample_id FROM manifest WHERE {query}"
-    files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
+    files = {"manifest": version.path / MANIFEST, "identities": version.path / IDENTITIES}
     with tables(files) as connection:
         answer = ask(connection, whole)
         _check_words(connection, query)
@@ -112,9 +112,9 @@ def _matching(source: Path, file: pq.ParquetFile, chosen: pa.Array) -> Iterator[
 
 
 def _write_identities(
-    dataset: Version, target: Path, metadata: dict[str, Any], counts: dict[str, int]
+    version: Version, target: Path, metadata: dict[str, Any], counts: dict[str, int]
 ) -> None:
-    table = dataset.identities()
+    table = version.identities()
     table = table.filter(pc.is_in(table["identity_id"], value_set=pa.array(list(counts), pa.string())))
     images = pa.array([counts[name] for name in table["identity_id"].to_pylist()], pa.int64())
     table = table.set_column(table.schema.get_field_index("images"), "images", images)

@@ -45,9 +45,10 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise QueryError(f"one SELECT is expected, not {query!r}")
-        return connection.sql(query).to_arrow_table()
+        answer: pa.Table = connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
         raise QueryError(f"{query!r}: {_column_hint(connection, str(error))}{error}") from None
+    return answer
 
 
 def _column_hint(connection: duckdb.DuckDBPyConnection, error: str) -> str:

@@ -60,8 +60,8 @@ def _check_files(root: Location, findings: Findings) -> dict[str, str]:
             continue
         if size < 0 or (name not in {*listed, CHECKSUMS} and _link(root, name)):
             leads = _link(root, name)
-            told = f"; it is a link to {leads}" if leads else ""
-            findings.add(f"{name}: not a plain file, which a published version never holds{told}")
+            link = f"; it is a link to {leads}" if leads else ""
+            findings.add(f"{name}: not a plain file, which a published version never holds{link}")
         elif name in listed:
             findings.files += 1
             findings.bytes += size

@@ -35,7 +35,7 @@ class Browser:
     def __init__(self, catalogue: Catalogue, older: Catalogue | None = None) -> None:
         self.catalogue, self.older = catalogue, older
         self.neighbours = Neighbours(catalogue)
-        self.comparison = Comparison(older.dataset, catalogue.dataset) if older else None
+        self.comparison = Comparison(older.version, catalogue.version) if older else None
         self.pages = Environment(
             loader=FileSystemLoader(folder_of("templates")),
             autoescape=True,
@@ -79,7 +79,7 @@ class Browser:
         """The image drawn again, beside the published one."""
         row = self._row(query)
         try:
-            (made,) = regenerate(self.catalogue.dataset, [row["sample_id"]])
+            (made,) = regenerate(self.catalogue.version, [row["sample_id"]])
         except PalmforgeError as error:
             return self.capture(query, {"error": str(error), "same": False, "image": ""})
         kind = _kind(made.image)

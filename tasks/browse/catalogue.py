@@ -46,17 +46,17 @@ class Page:
 class Catalogue:
     """One open version; every method may be called from any thread."""
 
-    def __init__(self, dataset: Version) -> None:
+    def __init__(self, version: Version) -> None:
         """Raises DatasetError for a version on a remote store."""
-        if is_remote(dataset.path):
-            raise DatasetError(f"{dataset.path}: copy it to this machine to browse it")
-        self.dataset = dataset
-        self.columns = pq.read_schema(dataset.path / MANIFEST).names
-        self.shards = Shards(data_root(dataset.path), CACHE)
+        if is_remote(version.path):
+            raise DatasetError(f"{version.path}: copy it to this machine to browse it")
+        self.version = version
+        self.columns = pq.read_schema(version.path / MANIFEST).names
+        self.shards = Shards(data_root(version.path), CACHE)
         self.lock, self.stack = threading.Lock(), ExitStack()
-        files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
-        if (dataset.path / REJECTS).is_file():
-            files["rejects"] = dataset.path / REJECTS
+        files = {"manifest": version.path / MANIFEST, "identities": version.path / IDENTITIES}
+        if (version.path / REJECTS).is_file():
+            files["rejects"] = version.path / REJECTS
         self.connection = self.stack.enter_context(tables(files))
         self.has_rejects = "rejects" in files
 
@@ -67,7 +67,7 @@ class Catalogue:
     @property
     def name(self) -> str:
         """Its dataset and version."""
-        return f"{self.dataset.metadata['dataset']} {self.dataset.metadata['version']}"
+        return f"{self.version.metadata['dataset']} {self.version.metadata['version']}"
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         """The rows that a query of ours answers."""
@@ -218,10 +218,10 @@ def _shown(value: Any) -> str:
 
 
 @contextmanager
-def opened(*datasets: Version) -> Iterator[list[Catalogue]]:
+def opened(*versions: Version) -> Iterator[list[Catalogue]]:
     """The versions as catalogues, closed at the end."""
     with ExitStack() as stack:
-        found = [Catalogue(dataset) for dataset in datasets]
+        found = [Catalogue(version) for version in versions]
         for one in found:
             stack.callback(one.close)
         yield found

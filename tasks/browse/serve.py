@@ -19,14 +19,14 @@ class ServeError(PalmforgeError):
     """The page cannot be served; the message says what to do."""
 
 
-def serve(dataset: Version, older: Version | None, port: int, say: Callable[[str], None]) -> None:
-    """Serve `dataset`, beside it `older`, on this port (0 = any) of the loopback; `say` is told the address.
+def serve(version: Version, older: Version | None, port: int, say: Callable[[str], None]) -> None:
+    """Serve `version`, beside it `older`, on this port (0 = any) of the loopback; `say` is told the address.
 
     Raises ServeError when the port is taken.
     """
     listener = _listen(port)
     port = listener.getsockname()[1]
-    with opened(dataset, *([older] if older else [])) as catalogues, closing(Browser(*catalogues)) as browser:
+    with opened(version, *([older] if older else [])) as catalogues, closing(Browser(*catalogues)) as browser:
         app = application(browser, hosts_of(port))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
         say(f"http://{LOOPBACK}:{port}/")

@@ -6,7 +6,6 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from tasks.draw.samples import Sample, row_of
 from tasks.engines.registry import engine_of
 from tasks.engines.trained import train
 from tasks.report.sheets import Block, Row, draw_sheet
+from tasks.work.moment import moment
 from tasks.work.stage import Done
 from tasks.workers.parallel import RunnerError, available_cores, in_order
 
@@ -155,7 +155,7 @@ def _write(one: Individual, rows: Rows, folder: Path, checkpoint: Done | None, *
 
 def _write_manifest(one: Individual, rows: Rows, path: Path, checkpoint: Done | None) -> None:
     """The columns of a published manifest; what only a version has (shard, version) is null."""
-    credit, created = card_facts(one.recipe, checkpoint), datetime.now(UTC).isoformat(timespec="seconds")
+    credit, created = card_facts(one.recipe, checkpoint), moment().isoformat(timespec="seconds")
     for index, row in enumerate(rows):
         row |= {"label": 0, "split_label": 0, "shard": None, "row": index, "dataset_version": None}
         row |= {"source_dataset": credit.source_dataset or None, "created_at": created}

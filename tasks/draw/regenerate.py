@@ -53,30 +53,30 @@ class Again:
         return sha256(self.image).hexdigest() == self.published
 
 
-def some(dataset: Version, count: int, seed: int) -> list[str]:
+def some(version: Version, count: int, seed: int) -> list[str]:
     """`count` random sample ids (all of a smaller dataset), in manifest order; a function of `seed`."""
-    samples = dataset.rows(["sample_id"])["sample_id"]
+    samples = version.rows(["sample_id"])["sample_id"]
     chosen = np.random.default_rng(seed).permutation(len(samples))[:count]
     ids: list[str] = samples.take(np.sort(chosen)).to_pylist()
     return ids
 
 
-def regenerate(dataset: Version, samples: Sequence[str], weights: Sequence[Path] = ()) -> Iterator[Again]:
+def regenerate(version: Version, samples: Sequence[str], weights: Sequence[Path] = ()) -> Iterator[Again]:
     """Draw each of `samples` again: identity, capture, engine and format from its row, nothing else.
 
     `weights` are checkpoint folders to look in for what the rows name, before the shipped one and the one of
     the version's recipe. Raises RegenerateError naming the sample or the weights that are not there.
     """
-    rows = _rows(dataset, MANIFEST, "sample_id", samples)
+    rows = _rows(version, MANIFEST, "sample_id", samples)
     missing = [sample for sample in samples if sample not in rows]
     if missing:
-        raise RegenerateError(f"{missing[0]}: no such sample: {unknown_samples(dataset, missing)}")
-    identities = _rows(dataset, IDENTITIES, "identity_id", [row["identity_id"] for row in rows.values()])
+        raise RegenerateError(f"{missing[0]}: no such sample: {unknown_samples(version, missing)}")
+    identities = _rows(version, IDENTITIES, "identity_id", [row["identity_id"] for row in rows.values()])
     for sample in samples:
         row = rows[sample]
         try:
             image = draw(
-                dataset, row, json.loads(identities[row["identity_id"]]["identity_parameters"]), weights
+                version, row, json.loads(identities[row["identity_id"]]["identity_parameters"]), weights
             )
         except PluginError as error:
             raise RegenerateError(f"{sample}: {error}; install the package that brings it") from None
@@ -87,22 +87,22 @@ def regenerate(dataset: Version, samples: Sequence[str], weights: Sequence[Path]
         yield Again(sample, row["file_name"], image, row["sha256"])
 
 
-def _rows(dataset: Version, table: str, key: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _rows(version: Version, table: str, key: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Rows of a table of the version by their id."""
     asked = [(key, "in", list(set(ids)))]
-    with reading(dataset.path / table):
-        found = pq.read_table(dataset.path / table, filters=asked, partitioning=None)
+    with reading(version.path / table):
+        found = pq.read_table(version.path / table, filters=asked, partitioning=None)
     return {row[key]: row for row in found.to_pylist()}
 
 
 def draw(
-    dataset: Version, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
+    version: Version, row: Mapping[str, Any], parameters: Mapping[str, Any], weights: Sequence[Path]
 ) -> bytes:
     """The file of the image that a manifest row and its identity's parameters describe."""
     identity, capture = recorded(row, parameters)
-    settings = json.loads(row.get("drawn_with") or _settings_of_recipe(dataset))
+    settings = json.loads(row.get("drawn_with") or _settings_of_recipe(version))
     engine = _engine(
-        row["engine"], json.dumps(settings), row["checkpoint"], _folders(dataset, row["engine"], weights)
+        row["engine"], json.dumps(settings), row["checkpoint"], _folders(version, row["engine"], weights)
     )
     drawing = engine.draw(identity, [capture], row["view"], row["width"])[0]
     image = drawing.image
@@ -127,36 +127,36 @@ def recorded(row: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Ide
     )
 
 
-def _settings_of_recipe(dataset: Version) -> str:
+def _settings_of_recipe(version: Version) -> str:
     """For versions older than the column `drawn_with`."""
-    return drawn_with(load(dataset.path / RECIPE))
+    return drawn_with(load(version.path / RECIPE))
 
 
-def _folders(dataset: Version, engine: str, weights: Sequence[Path]) -> tuple[Path, ...]:
+def _folders(version: Version, engine: str, weights: Sequence[Path]) -> tuple[Path, ...]:
     """Where the weights of a version may be: named, shipped, or trained in a work folder near it or us."""
     shipped = [folder for folder in (ENGINES.get(engine).shipped,) if folder]
     try:
-        recorded = load(dataset.path / RECIPE).train.checkpoint
+        recorded = load(version.path / RECIPE).train.checkpoint
     except RecipeError:
         recorded = "train"  # a merged version has no recipe of its own
     if recorded not in ("shipped", "train"):
-        near = [Path(recorded), *(above / recorded for above in _above(dataset))]
+        near = [Path(recorded), *(above / recorded for above in _above(version))]
         return (*weights, *shipped, *dict.fromkeys(near))
-    homes = _homes(dataset) if recorded == "train" else []
+    homes = _homes(version) if recorded == "train" else []
     return (*weights, *shipped, *(path for home in homes for path in sorted(home.glob("*")) or [home]))
 
 
-def _homes(dataset: Version) -> list[Path]:
+def _homes(version: Version) -> list[Path]:
     """Folders of checkpoints: of the work folders beside the version, above it, and where we were started."""
-    places = [Path.cwd(), *_above(dataset)]
+    places = [Path.cwd(), *_above(version)]
     return list(
         dict.fromkeys(place / work / "checkpoints" for place in places for work in (WORK, "work", ""))
     )
 
 
-def _above(dataset: Version) -> list[Path]:
+def _above(version: Version) -> list[Path]:
     """Folders that a version lies in, out/NAME/VERSION: its home, `out`, and what `out` lies in."""
-    return list(dataset.path.absolute().parents[:3])
+    return list(version.path.absolute().parents[:3])
 
 
 @lru_cache(maxsize=4)

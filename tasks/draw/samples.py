@@ -93,7 +93,7 @@ def row_of(recipe: Recipe, engine: Drawer, sample: Sample) -> dict[str, Any]:
     """The sample as a row: manifest columns, the file's bytes, and the parameters as flat columns."""
     p, image, drawing = sample.planned, sample.drawing.image, sample.drawing
     circumstances = sample.capture.scalars() if drawing.capture is None else drawing.capture
-    own = _identity_columns(sample.identity) if drawing.identity is None else _told(drawing.identity)
+    own = _identity_columns(sample.identity) if drawing.identity is None else _own_columns(drawing.identity)
     data = encode(image, recipe.dataset.image_format, recipe.dataset.quality)
     name = f"{sample.sample_id}.{SUFFIX[recipe.dataset.image_format]}"
     parent = f"{p.identity_id}_c{sample.capture_index:03d}_{sample.view}" if sample.copy else None
@@ -136,7 +136,7 @@ def _identity_columns(identity: Identity) -> dict[str, Any]:
     return _last[0][1]
 
 
-def _told(identity: Mapping[str, Any]) -> dict[str, Any]:
+def _own_columns(identity: Mapping[str, Any]) -> dict[str, Any]:
     """The same for an engine that knows no traits: what it drew with, its single values as columns."""
     single = {k: v for k, v in identity.items() if isinstance(v, bool | int | float | str)}
     whole = json.dumps(dict(identity), sort_keys=True)

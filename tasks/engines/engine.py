@@ -168,10 +168,11 @@ class Engine(Part, ABC):
         more: dict[str, Any] = {"baseline": []} if own is None else {"options": drawn(own)}
         return {"engine": self.settings(recipe), **more}
 
-    def recipe_of(self, told: Mapping[str, Any]) -> dict[str, Any]:
+    def recipe_of(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
         """Sections of a recipe from what `drawn_with` recorded."""
-        own = told.get("options") or next(iter(told.get("baseline", ())), None)
-        return {"engine": {**told["engine"], "name": self.name}} | ({self.own_section: own} if own else {})
+        own = recorded.get("options") or next(iter(recorded.get("baseline", ())), None)
+        sections = {"engine": {**recorded["engine"], "name": self.name}}
+        return {**sections, self.own_section: own} if own else sections
 
     def parameters(self) -> dict[str, str]:
         """Columns of a manifest with what this engine's pictures were drawn from, and what each means."""

@@ -67,14 +67,14 @@ def _go_on(place: Place, training: str, amount: Mapping[str, int]) -> None:
         return
     shorter: list[tuple[list[int], Path]] = []
     for note in place.path.parent.glob(f"*/{NOTE}"):
-        told = json.loads(note.read_text())
-        if told["training"] == training and all(told[AMOUNT][name] <= much for name, much in amount.items()):
-            shorter.append((list(told[AMOUNT].values()), note.parent))
+        ran = json.loads(note.read_text())
+        if ran["training"] == training and all(ran[AMOUNT][name] <= much for name, much in amount.items()):
+            shorter.append((list(ran[AMOUNT].values()), note.parent))
     if shorter:
         _, before = max(shorter)
         log.info("training goes on from %s", before)
         for file in before.iterdir():
             if file.is_file() and file.name not in (MARKER, NOTE) and not file.name.startswith(OWNER):
                 shutil.copyfile(file, place.path / file.name)
-    told = {"training": training, AMOUNT: dict(amount)}
-    atomic_write(place.path / NOTE, json.dumps(told, sort_keys=True).encode())
+    ran = {"training": training, AMOUNT: dict(amount)}
+    atomic_write(place.path / NOTE, json.dumps(ran, sort_keys=True).encode())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from manifests.recipe.baselines import Wgan
+from manifests.recipe.baseline_sections import Wgan
 from tasks.engines.baseline import Baseline
 from tasks.engines.engine import Cost
 

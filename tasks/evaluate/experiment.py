@@ -61,8 +61,8 @@ def _answer(q: Question, progress: Progress) -> dict[str, Any]:
         made = [next(found) for _ in own]
         tested = _results(sets[row.chosen.settings.size].tests, protocols, own, made)
         over = row.taught.over if row.taught else ""
-        told = {**row.about(), "training": [m.told for m in made if m.told], "results": tested}
-        results[bool(over)].append({**told, "over": over} if over else told)
+        entry = {**row.about(), "training": [m.facts for m in made if m.facts], "results": tested}
+        results[bool(over)].append({**entry, "over": over} if over else entry)
     return {
         "dataset": first.taught[0].name,
         "budget": asdict(q.budget),

@@ -103,9 +103,9 @@ def _once_each(shots: list[Shot]) -> tuple[list[Shot], list[Reject]]:
 
 def _accounting(pictures: int, found: Labelled, rejects: list[Reject]) -> str:
     reasons = Counter(reason for _, reason, _ in rejects)
-    told = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
+    why = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
     return f"{pictures} pictures = {len(found.labels)} palms + {len(rejects)} rejected" + (
-        told and f" ({told})"
+        why and f" ({why})"
     )
 
 
@@ -124,8 +124,8 @@ def _regions(
             kept.append(shot)
             shapes[picture.shape] += 1
         progress(done, len(shots))
-    told = ", ".join(f"{n} of {shape}" if len(shapes) > 1 else shape for shape, n in shapes.most_common(4))
-    note = f"regions of interest, {told}" + (f", turned by {turn}°" if turn else "")
+    found = ", ".join(f"{n} of {shape}" if len(shapes) > 1 else shape for shape, n in shapes.most_common(4))
+    note = f"regions of interest, {found}" + (f", turned by {turn}°" if turn else "")
     return _labelled(kind.name, grey, kept, [s.label for s in kept], r.size, note), rejects
 
 
@@ -148,10 +148,10 @@ def _aligned(
         with explain_write_errors(photos):
             pq.write_table(pa.Table.from_pylist(rows), photos)
         workers = Workers(count=r.workers)
-        told = align_photos(
+        aligned = align_photos(
             photos, place.path, views=("palm",), size=side, max_hands=1, workers=workers, progress=progress
         )
-        return told.facts()
+        return aligned.facts()
 
     folder = once(place, run, TABLE, REJECTS).path
     table = pq.read_table(folder / TABLE, columns=["photo_id", "hand", "image"])

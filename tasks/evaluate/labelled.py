@@ -47,8 +47,8 @@ class Labelled:
 
     def part(self, keep: NDArray[Any]) -> "Labelled":
         """The pictures that `keep`, places or truths (n,), names."""
-        told = {name: getattr(self, name)[keep] for name in ("grey", "labels", "sessions", "devices")}
-        return replace(self, **told)
+        kept = {name: getattr(self, name)[keep] for name in ("grey", "labels", "sessions", "devices")}
+        return replace(self, **kept)
 
     def first(self, identities: int, captures: int = 0) -> "Labelled":
         """Only the first identities, and of each the first captures; 0 = all."""
@@ -96,26 +96,26 @@ def of_version(path: Path, size: int, split: str = "train", seed: int = 0) -> La
 
     Raises DatasetError when there is no version, SourceError when its split is empty.
     """
-    dataset = open_dataset(path)
-    light = dataset.rows(["split", "view", "label"])
+    version = open_dataset(path)
+    light = version.rows(["split", "view", "label"])
     views = set(light["view"].to_pylist())
     view = next(view for view in VIEWS if view in views)  # the palm, where there is one
     wanted = (light["split"].to_numpy() == split) & (light["view"].to_numpy() == view)
     counts = Counter(light["label"].to_numpy()[wanted].tolist())
     if not counts:
         raise SourceError(
-            "split_empty", f"{dataset.path} has no images in split {split}: build more identities"
+            "split_empty", f"{version.path} has no images in split {split}: build more identities"
         )
     order = np.random.default_rng(seed).permutation(sorted(counts))
     held = order[np.cumsum([counts[int(label)] for label in order]) <= MOST]
     wanted &= np.isin(light["label"].to_numpy(), held)
     columns = ["sample_id", "shard", "row", "identity_id", "landmarks"]
-    rows = dataset.rows(columns).filter(pa.array(wanted))
+    rows = version.rows(columns).filter(pa.array(wanted))
     pictures = [
         to_grey(palm(decode(data), view, np.reshape(marks, (21, 2)))[None], size)[0]
-        for data, marks in zip(dataset.images(rows), rows["landmarks"].to_pylist(), strict=True)
+        for data, marks in zip(version.images(rows), rows["landmarks"].to_pylist(), strict=True)
     ]
-    name = f"{dataset.metadata['dataset']} {dataset.metadata['version']}"
+    name = f"{version.metadata['dataset']} {version.metadata['version']}"
     return Labelled(name, np.stack(pictures), np.array(rows["identity_id"].to_pylist()), f"split {split}")
 
 

@@ -75,7 +75,7 @@ def _short(trained: Mapping[str, Any]) -> str:
 def unfinished(found: Mapping[str, Any]) -> list[str]:
     """The rows of which some training ended with its budget, not because nothing was gained any more."""
     rows = [*found["trained"], *found["curve"]]
-    return [row(t) for t in rows if any(told.get("converged") is False for told in t["training"])]
+    return [row(t) for t in rows if any(seed.get("converged") is False for seed in t["training"])]
 
 
 def table(found: Mapping[str, Any]) -> str:

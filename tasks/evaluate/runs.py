@@ -41,7 +41,7 @@ class Outcome:
     """What a run gives: templates of each test, the matcher that compares them, and how training went."""
 
     templates: list[NDArray[Any]]
-    told: dict[str, Any]
+    facts: dict[str, Any]
 
 
 def folder_of(chosen: Chosen, palms: Labelled, seed: int, work: Path, start: Path | None = None) -> Path:
@@ -107,7 +107,7 @@ def _outcome(run: Run) -> Outcome:
     about = {"recogniser": run.chosen.text, "trained_on": run.palms.name if run.palms else ""}
     with bound(**about, seed=str(run.seed)), one_thread():  # figures must not depend on the threads
         learned = _learned(run, log.info)
-        return Outcome([learned.matcher.templates(test) for test in run.tests], learned.told)
+        return Outcome([learned.matcher.templates(test) for test in run.tests], learned.facts)
 
 
 def _died(run: Run) -> Outcome:

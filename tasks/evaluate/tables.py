@@ -83,16 +83,16 @@ def _measures(result: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str
 
 def as_latex(found: Mapping[str, Any]) -> str:
     """The summary as a booktabs table, with the command that makes it."""
-    told = summary(found)
-    heads = " & ".join(rf"\multicolumn{{2}}{{c}}{{{_tex(name)}}}" for name, _ in told["heads"])
-    under = " & ".join(f"EER & TAR@{limit}" if limit else "EER & TAR" for _, limit in told["heads"])
+    summed = summary(found)
+    heads = " & ".join(rf"\multicolumn{{2}}{{c}}{{{_tex(name)}}}" for name, _ in summed["heads"])
+    under = " & ".join(f"EER & TAR@{limit}" if limit else "EER & TAR" for _, limit in summed["heads"])
     lines = [
         f"% {found['made']['command']}",
         "% " + ", ".join(f"{name} {version}" for name, version in found["made"]["software"].items()),
-        rf"\begin{{tabular}}{{ll{'rr' * len(told['heads'])}}}", r"\toprule",
+        rf"\begin{{tabular}}{{ll{'rr' * len(summed['heads'])}}}", r"\toprule",
         rf"Recogniser & Trained on & {heads} \\", rf" & & {under} \\", r"\midrule",
     ]  # fmt: skip
-    for entry in told["rows"]:
+    for entry in summed["rows"]:
         cells = [_cell(rate) for pair in entry["cells"] for rate in pair]
         lines.append(
             " & ".join([_tex(entry["row"]["recogniser"]), _tex(_learned(entry["row"])), *cells]) + r" \\"

@@ -185,11 +185,11 @@ class _Court:
 
     def _facts(self, decided: Decided) -> dict[str, Any]:
         """What the report tells of the gates, and of what they decided."""
-        told = {name: gate.told(self.thresholds.of[name]) for name, gate in self.scoring.items()}
+        bounds = {name: gate.told(self.thresholds.of[name]) for name, gate in self.scoring.items()}
         fallen = Counter(_reason(v) for v in decided.verdicts if v.state == "rejected")
         return {
             "gates": {name: self.skipped.get(name, "judged") for name in self.recipe.gates.use},
-            "thresholds": told,
+            "thresholds": bounds,
             "rejects": {name: GATES.get(name).summary for name in self.recipe.gates.use},
             "note": self.thresholds.note,
             **{key: value for f in self.found.values() for key, value in f.facts.items()},

@@ -29,7 +29,7 @@ def candidates(scored: Iterable[Scored], *, referenced: bool) -> list[Candidate]
     held: dict[int, list[tuple[pa.Table, np.ndarray, np.ndarray]]] = {}
     for s in scored:
         table, templates = pq.read_table(s.scores / "scores.parquet"), np.load(s.scores / "templates.npy")
-        vectors = np.stack(table["embedding"].to_numpy(zero_copy_only=False)).astype(np.float32)
+        vectors = np.stack(list(table["embedding"].to_numpy())).astype(np.float32)
         indices, table = table["index"].to_numpy(), table.drop_columns("embedding")
         for planned, template in zip(s.planned.identities, templates, strict=True):
             own = np.flatnonzero(indices == planned.index)

@@ -229,12 +229,12 @@ def _unseen(pyramid: Pyramid, hand: FoundHand) -> tuple[str, str] | tuple[()]:
     """Reason and detail when view `palm` shows no skin: nearly black, nearly white, or flat; else nothing."""
     rgb = pyramid.warp(frame_matrix(hand.landmarks, "palm", LOOK), LOOK, pyramid.edge_colour())
     low, high = np.percentile(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (1, 99))
-    told = f"grey levels {low:.0f} to {high:.0f} of 255"
+    levels = f"grey levels {low:.0f} to {high:.0f} of 255"
     if high < DARK:
-        return "nearly_black", f"{told}; was a 10- or 12-bit picture saved in 16 bits?"
+        return "nearly_black", f"{levels}; was a 10- or 12-bit picture saved in 16 bits?"
     if low > 255 - DARK:
-        return "nearly_white", f"{told}; it is overexposed"
-    return ("flat", f"{told}; nothing of a palm is seen") if high - low < FLAT else ()
+        return "nearly_white", f"{levels}; it is overexposed"
+    return ("flat", f"{levels}; nothing of a palm is seen") if high - low < FLAT else ()
 
 
 def _inside(hand: FoundHand, rgb: NDArray[np.uint8]) -> float:

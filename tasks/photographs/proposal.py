@@ -46,8 +46,8 @@ def propose(folder: Path, into: Path) -> Path:
     name = re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._") or "palms"
     file = into / f"{name}.toml"
     if not file.exists():
-        told = {"name": tomli_w.dumps({"name": name}), "path": tomli_w.dumps({"path": str(folder.resolve())})}
-        lines = {key: value.strip() for key, value in told.items()}
+        toml = {"name": tomli_w.dumps({"name": name}), "path": tomli_w.dumps({"path": str(folder.resolve())})}
+        lines = {key: value.strip() for key, value in toml.items()}
         text = TEXT.format(count=count, folder=folder, file=file.name, **lines)
         with explain_write_errors(file):
             atomic_write(file, text.encode())

@@ -12,17 +12,17 @@ from palm_models.render.skin import BANDS, band
 from tasks.report.sampled import counts
 
 
-def balance(dataset: Version, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def balance(version: Version, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How identities and images are spread over groups, and the captures' parameters in the sample."""
-    columns = [c for c in ("hand", "images", "identity_skin_tone") if c in _names(dataset, IDENTITIES)]
-    identities = dataset.identities(columns)
+    columns = [c for c in ("hand", "images", "identity_skin_tone") if c in _names(version, IDENTITIES)]
+    identities = version.identities(columns)
     images = identities["images"].to_numpy()
     found: dict[str, Any] = {
         "hand": dict(Counter(identities["hand"].to_pylist())),
         "images_per_identity": {
             "least": int(images.min()), "median": float(np.median(images)), "most": int(images.max())
         },
-        **{name: dict(counts(dataset, name)) for name in ("split", "view")},
+        **{name: dict(counts(version, name)) for name in ("split", "view")},
         "capture": {name: _distribution([r[name] for r in rows]) for name in _capture_names(rows[0])},
     }  # fmt: skip
     if "identity_skin_tone" in columns:
@@ -44,5 +44,5 @@ def _distribution(values: Sequence[Any]) -> dict[str, float]:
     return dict(zip(("p5", "median", "p95"), map(float, quantiles), strict=False))
 
 
-def _names(dataset: Version, table: str) -> list[str]:
-    return columns_of(dataset.path / table)
+def _names(version: Version, table: str) -> list[str]:
+    return columns_of(version.path / table)

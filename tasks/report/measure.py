@@ -33,17 +33,17 @@ class Measures:
     nearest: list[dict[str, Any]] = field(default_factory=list)  # row of the output, photo_id, similarity
 
 
-def measure(dataset: Version, palms: Path | None, weights: Path, seed: int = 0) -> Measures:
+def measure(version: Version, palms: Path | None, weights: Path, seed: int = 0) -> Measures:
     """Measures of a version, beside the photographs in `palms` (aligned.parquet) where there are some.
 
     `weights`: folder of the palm encoder. The same version and seed give the same measures.
     """
-    encoder, sampled = Encoder.load(weights), sample(dataset, seed)
+    encoder, sampled = Encoder.load(weights), sample(version, seed)
     vectors = encoder.embed(sampled.pictures)
     facts: dict[str, Any] = {
         "encoder": _digest(weights),
-        "sample": _sizes(dataset, sampled),
-        "balance": balance(dataset, sampled.rows),
+        "sample": _sizes(version, sampled),
+        "balance": balance(version, sampled.rows),
         "diversity": {"vendi": vendi(vectors), "of": len(vectors)},
     }
     facts |= _compared(vectors, sampled.labels, seed)
@@ -59,12 +59,12 @@ def _digest(weights: Path) -> str:
     return weights_digest(weights)
 
 
-def _sizes(dataset: Version, sampled: Sampled) -> dict[str, Any]:
+def _sizes(version: Version, sampled: Sampled) -> dict[str, Any]:
     return {
         "images": len(sampled.rows),
         "identities": len(set(sampled.labels.tolist())),
-        "of_images": dataset.image_count,
-        "of_identities": dataset.identity_count,
+        "of_images": version.image_count,
+        "of_identities": version.identity_count,
         "view": sampled.rows[0]["view"],
     }
 

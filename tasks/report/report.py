@@ -33,7 +33,7 @@ LIBRARIES = ("palmforge", "numpy", "torch", "opencv-python", "pyarrow", "ai-edge
 class _Material:
     """All that a report of one version is made of."""
 
-    dataset: Version
+    version: Version
     recipe: Recipe
     stages: Mapping[str, Done | None]
     measures: Measures
@@ -53,18 +53,18 @@ def write_pictures_and_report(folder: Path, recipe: Recipe, stages: Mapping[str,
     people are biometric data: they are shown in the version only if recipe.report.photographs says so, and
     always in a copy in the work folder, which is never published.
     """
-    dataset, palms, began = open_dataset(folder), stages.get("align"), time.monotonic()
+    version, palms, began = open_dataset(folder), stages.get("align"), time.monotonic()
     aligned = palms.path / "aligned.parquet" if palms else None
-    measures = measure(dataset, aligned, SHIPPED, recipe.seed)
+    measures = measure(version, aligned, SHIPPED, recipe.seed)
     measured = Done(SHIPPED, measures.facts["encoder"], {"seconds": round(time.monotonic() - began, 1)})
     facts = {**measures.facts, "not_judged": not_judged(stages.get("judge"))}
     (folder / MEASURES).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     material = _Material(
-        dataset, recipe, {**stages, "measure": measured}, measures, shown.identities(dataset), aligned
+        version, recipe, {**stages, "measure": measured}, measures, shown.identities(version), aligned
     )
     _write(material, folder, photographs=recipe.report.photographs or not material.of_people)
     if material.of_people:
-        _write(material, private_copy(recipe, dataset.metadata["version"]), photographs=True, private=True)
+        _write(material, private_copy(recipe, version.metadata["version"]), photographs=True, private=True)
 
 
 def private_copy(recipe: Recipe, version: str) -> Path:
@@ -108,25 +108,25 @@ def _sheet_row(identity: ShownIdentity) -> Row:
 
 def _render(material: _Material, real: Sequence[Shown], photographs: bool, private: bool) -> str:
     """The report as one HTML page that asks for nothing outside itself."""
-    dataset, stages, facts = material.dataset, material.stages, material.measures.facts
-    images, counts = count_images(dataset.path)
+    version, stages, facts = material.version, material.stages, material.measures.facts
+    images, counts = count_images(version.path)
     charts = {}
     if rates := facts.get("verification"):
         charts["histogram"] = histogram(facts["histogram"], rates["eer_threshold"])
         charts["det"] = det({"": rates["det"]})
     return page.render(
         "report.html",
-        dataset=dataset.metadata,
+        metadata=version.metadata,
         recipe=material.recipe,
-        recipe_toml=(dataset.path / RECIPE).read_text(encoding="utf-8"),
-        steps=[*accounting(stages), count_identities(dataset.path), images],
-        reasons=shown.rejects(dataset.path / REJECTS),
+        recipe_toml=(version.path / RECIPE).read_text(encoding="utf-8"),
+        steps=[*accounting(stages), count_identities(version.path), images],
+        reasons=shown.rejects(version.path / REJECTS),
         gates=_gates(stages.get("judge")),
         counts=counts,
         identities=material.identities,
         views=list(dict.fromkeys(i.view for i in material.identities)),
         first_rows=FIRST_ROWS,
-        identity_count=dataset.identity_count,
+        identity_count=version.identity_count,
         real=real,
         of_people=material.of_people,
         withheld=material.of_people and not photographs,
@@ -136,7 +136,7 @@ def _render(material: _Material, real: Sequence[Shown], photographs: bool, priva
         nearest=_nearest(material, photographs),
         timings=[(name, done.facts.get("seconds"), done.digest) for name, done in stages.items() if done],
         training=_plain(stages.get("train")),
-        lineage=lineage(dataset, material.recipe),
+        lineage=lineage(version, material.recipe),
     )
 
 
@@ -160,9 +160,9 @@ def _nearest(material: _Material, photographs: bool) -> list[dict[str, Any]]:
     if not found or material.aligned is None:
         return []
     wanted = {f["row"]["sample_id"] for f in found}
-    table = material.dataset.rows(["sample_id", "shard", "row"])
+    table = material.version.rows(["sample_id", "shard", "row"])
     table = table.filter(pc.is_in(table["sample_id"], pa.array(sorted(wanted))))
-    held = dict(zip(table["sample_id"].to_pylist(), material.dataset.images(table), strict=True))
+    held = dict(zip(table["sample_id"].to_pylist(), material.version.images(table), strict=True))
     photos = shown.photographs_named(material.aligned, [f["photo_id"] for f in found]) if photographs else []
     return [
         {
@@ -198,11 +198,11 @@ def score_rows(version: Path) -> list[dict[str, str]]:
     ]
 
 
-def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
+def lineage(version: Version, recipe: Recipe) -> dict[str, str]:
     """Where the version comes from: source, licence, digests, libraries."""
     source = recipe.source
     unstated = NOT_STATED if source_kind(recipe).gives and source_kind(recipe).people else ""
-    row = dataset.rows(["checkpoint", "engine"]).slice(0, 1).to_pylist()[0]
+    row = version.rows(["checkpoint", "engine"]).slice(0, 1).to_pylist()[0]
     versions = ", ".join(f"{name} {number}" for name, number in installed(LIBRARIES).items())
     facts = {
         "source": source.dataset or source.path or source.kind,
@@ -210,8 +210,8 @@ def lineage(dataset: Version, recipe: Recipe) -> dict[str, str]:
         "credit": source.credit,
         "engine": row["engine"],
         "checkpoint": row["checkpoint"] or "",
-        "recipe digest": dataset.metadata["recipe_digest"],
-        "content digest": dataset.metadata["content"],
+        "recipe digest": version.metadata["recipe_digest"],
+        "content digest": version.metadata["content"],
         "software": versions,
     }
     return {key: value for key, value in facts.items() if value}

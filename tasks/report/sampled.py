@@ -39,16 +39,16 @@ class Sampled:
         return np.array([row["label"] for row in self.rows], np.int64)
 
 
-def sample(dataset: Version, seed: int, images: int = IMAGES) -> Sampled:
+def sample(version: Version, seed: int, images: int = IMAGES) -> Sampled:
     """The first captures of identities drawn by seed: none augmented, of view palm where there is one."""
-    total = dataset.identity_count
-    views = counts(dataset, "view")
+    total = version.identity_count
+    views = counts(version, "view")
     view = next(view for view in VIEWS if view in views)  # the palm, where there is one
-    plain = counts(dataset, "augmented")["False"] / (total * len(views))
+    plain = counts(version, "augmented")["False"] / (total * len(views))
     per_identity = max(2, min(CAPTURES, round(plain)))
     chosen = np.random.default_rng(seed).permutation(total)[: max(2, images // per_identity)]
     tables, seen = [], Counter[int]()
-    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(version.path / MANIFEST), pq.ParquetFile(version.path / MANIFEST) as file:
         for batch in file.iter_batches(8192):
             table = pa.table(batch)
             wanted = np.isin(table["label"].to_numpy(), chosen) & (table["view"].to_numpy() == view)
@@ -63,7 +63,7 @@ def sample(dataset: Version, seed: int, images: int = IMAGES) -> Sampled:
     listed = rows.to_pylist()
     pictures = [
         palm(decode(data), view, np.reshape(row["landmarks"], (21, 2)))
-        for data, row in zip(dataset.images(rows), listed, strict=True)
+        for data, row in zip(version.images(rows), listed, strict=True)
     ]
     return Sampled(np.stack(pictures), [{k: v for k, v in r.items() if k != "landmarks"} for r in listed])
 
@@ -93,10 +93,10 @@ def aligned(palms: Path | None) -> tuple[Pictures, list[str]]:
     return np.stack(pictures) if pictures else nothing, [listed[i]["photo_id"] for i in places]
 
 
-def counts(dataset: Version, column: str) -> Counter[str]:
+def counts(version: Version, column: str) -> Counter[str]:
     """How many images have each value of a column of the manifest."""
     found = Counter[str]()
-    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(version.path / MANIFEST), pq.ParquetFile(version.path / MANIFEST) as file:
         for batch in file.iter_batches(65536, columns=[column]):
             for pair in batch.column(0).value_counts().to_pylist():
                 found[str(pair["values"])] += pair["counts"]

@@ -31,10 +31,10 @@ class Summary:
     tables: dict[str, Table]
 
 
-def summary(dataset: Version) -> Summary:
+def summary(version: Version) -> Summary:
     """Count what is in a version or a view."""
-    names, people = (columns_of(dataset.path / table) for table in (MANIFEST, IDENTITIES))
-    files = {"manifest": dataset.path / MANIFEST, "identities": dataset.path / IDENTITIES}
+    names, people = (columns_of(version.path / table) for table in (MANIFEST, IDENTITIES))
+    files = {"manifest": version.path / MANIFEST, "identities": version.path / IDENTITIES}
     with tables(files) as connection:
 
         def count(query: str) -> Table:
@@ -67,36 +67,36 @@ def summary(dataset: Version) -> Summary:
                 " FROM manifest GROUP BY merged_from ORDER BY min(label)"
             )
         (captures,) = count("SELECT min(images) AS least, max(images) AS most FROM identities")
-    found = {name: _told(rows) for name, rows in found.items()}
+    found = {name: _without_empty(rows) for name, rows in found.items()}
     return Summary(
-        f"{dataset.metadata['dataset']} {dataset.metadata['version']}",
-        {**_facts(dataset), "images an identity": f"{captures['least']} to {captures['most']}"},
+        f"{version.metadata['dataset']} {version.metadata['version']}",
+        {**_facts(version), "images an identity": f"{captures['least']} to {captures['most']}"},
         found,
     )
 
 
-def _told(rows: Table) -> Table:
+def _without_empty(rows: Table) -> Table:
     """A table without the columns that say nothing in any row."""
     empty = [key for key in rows[0] if all(row[key] is None for row in rows)] if rows else []
     return [{key: value for key, value in row.items() if key not in empty} for row in rows]
 
 
-def _facts(dataset: Version) -> dict[str, str]:
+def _facts(version: Version) -> dict[str, str]:
     """Names and digests."""
-    root, metadata = data_root(dataset.path), dataset.metadata
-    facts = {"folder": str(dataset.path), "view of": str(root) if root != dataset.path else ""}
+    root, metadata = data_root(version.path), version.metadata
+    facts = {"folder": str(version.path), "view of": str(root) if root != version.path else ""}
     facts |= {key: str(metadata.get(key, "")) for key in ("created_at", "schema_version", "content")}
     facts["recipe digest"] = str(metadata.get("recipe_digest", ""))
     facts["software"] = ", ".join(f"{k} {v}" for k, v in metadata.get("software", {}).items())
     return {key: value for key, value in facts.items() if value}
 
 
-def sheet(dataset: Version) -> bytes:
+def sheet(version: Version) -> bytes:
     """The first identities with their first captures, a row a view, as a PNG file."""
-    first = dataset.identities(["identity_id"])["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
+    first = version.identities(["identity_id"])["identity_id"].slice(0, SHOWN_IDENTITIES).to_pylist()
     chosen = [("identity_id", "in", first), ("augmented", "==", False)]
-    with reading(dataset.path / MANIFEST):
-        table = pq.read_table(dataset.path / MANIFEST, filters=chosen, partitioning=None)
+    with reading(version.path / MANIFEST):
+        table = pq.read_table(version.path / MANIFEST, filters=chosen, partitioning=None)
     rows = table.to_pylist()
     blocks = []
     for view in sorted({row["view"] for row in rows}, reverse=True):
@@ -104,21 +104,21 @@ def sheet(dataset: Version) -> bytes:
         for identity in first:
             mine = [r for r in rows if (r["view"], r["identity_id"]) == (view, identity)][:SHOWN_CAPTURES]
             if mine:
-                images = dataset.images(pa.Table.from_pylist(mine, schema=table.schema))
+                images = version.images(pa.Table.from_pylist(mine, schema=table.schema))
                 label = f"{identity.replace('_', ' ')}\nlabel {mine[0]['label']}\n{mine[0]['split']}"
                 lines.append(Row(label, list(images)))
         blocks.append(Block(f"Synthetic palms, view {view}", lines))
     return draw_sheet(blocks)
 
 
-def page(dataset: Version) -> str:
+def page(version: Version) -> str:
     """Summary and contact sheet as one HTML page that asks for nothing outside itself."""
     return (
         _environment()
         .get_template("show.html")
         .render(
-            summary=summary(dataset),
-            sheet=f"data:image/png;base64,{base64.b64encode(sheet(dataset)).decode()}",
+            summary=summary(version),
+            sheet=f"data:image/png;base64,{base64.b64encode(sheet(version)).decode()}",
         )
     )
 

@@ -50,9 +50,9 @@ class ShownReason:
     examples: list[Shown] = field(default_factory=list)
 
 
-def identities(dataset: Version) -> list[ShownIdentity]:
+def identities(version: Version) -> list[ShownIdentity]:
     """The first identities with their first captures, a row a view; augmented pictures are left out."""
-    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(version.path / MANIFEST), pq.ParquetFile(version.path / MANIFEST) as file:
         table = pa.table(next(file.iter_batches(BATCH)))
     rows, left = [row for row in table.to_pylist() if not row["augmented"]], IMAGES
     lines: dict[tuple[str, int], list[dict[str, Any]]] = {}
@@ -65,7 +65,7 @@ def identities(dataset: Version) -> list[ShownIdentity]:
     for view, label in sorted(lines, key=lambda key: (key[0] != "palm", key[1])):
         if not (chosen := lines[view, label]):
             continue
-        images = dataset.images(pa.Table.from_pylist(chosen, schema=table.schema))
+        images = version.images(pa.Table.from_pylist(chosen, schema=table.schema))
         pictures = [Shown(data, row_facts(row)) for data, row in zip(images, chosen, strict=True)]
         found.append(ShownIdentity(chosen[0]["identity_id"], label, chosen[0]["split"], view, pictures))
     return found

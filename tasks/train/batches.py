@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from manifests.effects import learned
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from manifests.words import View
 from palm_models.engines.checkpoint import TrainingError
 from palm_models.engines.pictures import resize

@@ -8,7 +8,7 @@ import torch
 from ema_pytorch import EMA
 
 from manifests.files.layout import atomic_write
-from manifests.recipe.baselines import Ddpm
+from manifests.recipe.baseline_sections import Ddpm
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.ddpm import DdpmSpec, build, sample
 from palm_models.engines.baselines.ddpm_engine import NAME

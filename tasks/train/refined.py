@@ -111,8 +111,8 @@ def train_skin(
 def _save(
     state: _Training, out: Path, scale: float, settings: TrainSettings, loss: float, seconds: float
 ) -> None:
-    told = {**asdict(settings), "exclude": len(settings.exclude), "step": state.step}
-    save_skin(out, state.ema, scale, told, atomic_write)
+    facts = {**asdict(settings), "exclude": len(settings.exclude), "step": state.step}
+    save_skin(out, state.ema, scale, facts, atomic_write)
     write_state(out / STATE, state.parts(), state.step, settings.determining(), atomic_write)
     line = {"step": state.step, "loss": round(loss, 5), "seconds": round(seconds, 1)}
     with (out / "log.jsonl").open("a") as file:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 
 from manifests.files.layout import atomic_write
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from manifests.words import View
 from palm_models.engines.training_state import Part, resume_state, write_state
 from tasks.train.batches import Batches, Progress, begin, facts, record

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from manifests.files.layout import atomic_write
-from manifests.recipe.baselines import Wgan
+from manifests.recipe.baseline_sections import Wgan
 from palm_models.engines.averages import average_of, follow
 from palm_models.engines.baselines.common import save_baseline
 from palm_models.engines.baselines.wgan import Critic, Generator, WganSpec, gradient_penalty

@@ -3,7 +3,6 @@
 import json
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tasks.draw.samples import drawn_with
 from tasks.engines.registry import ENGINES
 from tasks.report.show import page, sheet
 from tasks.versions.merge_sources import PARAMETERS, Source, arrange
+from tasks.work.moment import moment
 from tasks.work.place import Work
 from tasks.work.stage import Stage
 
@@ -34,7 +34,7 @@ NAMES = ("sample_id", "identity_id", "subject_id", "parent_sample_id")  # column
 
 
 def merge(
-    datasets: Sequence[Version],
+    versions: Sequence[Version],
     out: Path,
     name: str,
     work: Path,
@@ -49,9 +49,9 @@ def merge(
     call resumes what was cut off. Raises MergeError, PublishError, SignError, ShardError (a subject in two
     splits).
     """
-    sources = arrange(datasets, drop_duplicates)
-    total = sum(dataset.identities(["images"])["images"].to_numpy().sum() for dataset in datasets)
-    fields, shards, done = _fields([source.dataset for source in sources]), [], 0
+    sources = arrange(versions, drop_duplicates)
+    total = sum(version.identities(["images"])["images"].to_numpy().sum() for version in versions)
+    fields, shards, done = _fields([source.version for source in sources]), [], 0
     progress(0, total)
     for source in sources:
 
@@ -74,7 +74,7 @@ def merge(
         name,
         recipe_toml=text,
         recipe_digest=sha256(json.dumps(described, sort_keys=True).encode()).hexdigest(),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=moment().isoformat(timespec="seconds"),
         card=_card(sources),
         finish=finish,
         sign=signer.sign if signer else None,
@@ -87,7 +87,7 @@ def _card(sources: Sequence[Source]) -> CardFacts:
     """What the card says; each row has the source of its own engine, so the version names none for all."""
     credits, engines = [], dict[str, None]()
     for source in sources:
-        rows = source.dataset.rows(["engine", "source_dataset", "source_license"])
+        rows = source.version.rows(["engine", "source_dataset", "source_license"])
         for row in rows.group_by(rows.column_names).aggregate([]).to_pylist():
             engines[row["engine"]] = None
             learned = (
@@ -100,12 +100,12 @@ def _card(sources: Sequence[Source]) -> CardFacts:
     return CardFacts(engine=", ".join(engines), credits=tuple(credits), parameters=helps)
 
 
-def _fields(datasets: Sequence[Version]) -> list[pa.Field]:
+def _fields(versions: Sequence[Version]) -> list[pa.Field]:
     """Every column that a source's rows may have, with a type that holds all of theirs."""
     fixed = [pa.field(c.name, c.type) for c in COLUMNS if c.name not in WRITTEN]
     known = {c.name for c in COLUMNS}
     tables = list[pa.Schema]()
-    for file in (d.path / name for d in datasets for name in (MANIFEST, IDENTITIES)):
+    for file in (d.path / name for d in versions for name in (MANIFEST, IDENTITIES)):
         with reading(file):
             tables.append(pq.read_schema(file))
     parameters = [
@@ -119,7 +119,7 @@ def _fields(datasets: Sequence[Version]) -> list[pa.Field]:
 def _rewrite(source: Source, fields: Sequence[pa.Field], work: Path, report: Callable[[int], None]) -> Path:
     """A shard with the rows of a source as the merged version has them, written once."""
     schema = pa.schema(fields)
-    given = {"version": source.dataset.metadata["content"], "named": [source.name, source.prefix]}
+    given = {"version": source.version.metadata["content"], "named": [source.name, source.prefix]}
     given |= {"identities": list(source.identities), "schema": str(schema)}
     place = Stage("merged", None, code=("tasks.versions.merge",), given=given).place(Work(work))
     file, aside = place.path / "shard.parquet", place.path / "shard.partial"
@@ -138,27 +138,27 @@ def _rewrite(source: Source, fields: Sequence[pa.Field], work: Path, report: Cal
 
 def _tables(source: Source, schema: pa.Schema) -> Iterator[pa.Table]:
     """The source's rows in its order, renamed, with their images."""
-    dataset, prefix = source.dataset, source.prefix
-    identities = dataset.identities()
+    version, prefix = source.version, source.prefix
+    identities = version.identities()
     parameters = (
         dict(zip(*(identities[c].to_pylist() for c in ("identity_id", PARAMETERS)), strict=True))
         if PARAMETERS in identities.column_names
         else {}
     )
     chosen = pa.array(source.identities, pa.string())
-    with reading(dataset.path / MANIFEST), pq.ParquetFile(dataset.path / MANIFEST) as file:
+    with reading(version.path / MANIFEST), pq.ParquetFile(version.path / MANIFEST) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             table = pa.table(batch)
             table = table.filter(pc.is_in(table["identity_id"], value_set=chosen))
             if not table.num_rows:
                 continue
             names = [prefix + name for name in table["file_name"].to_pylist()]
-            images = zip(dataset.images(table), names, strict=True)
+            images = zip(version.images(table), names, strict=True)
             made: dict[str, Any] = {
                 IMAGE_COLUMN.name: pa.array([{"bytes": b, "path": n} for b, n in images], IMAGE_COLUMN.type),
                 PARAMETERS: [parameters.get(i) for i in table["identity_id"].to_pylist()],
                 "merged_from": _filled(table, "merged_from", source.name),
-                "drawn_with": _filled(table, "drawn_with", _settings(dataset)),
+                "drawn_with": _filled(table, "drawn_with", _settings(version)),
                 **{n: [v and prefix + v for v in table[n].to_pylist()] for n in NAMES},
             }
             yield pa.table([_column(table, made, f) for f in schema], schema=schema)
@@ -170,10 +170,10 @@ def _filled(table: pa.Table, name: str, value: str | None) -> list[str | None]:
     return [value if item is None else item for item in held]
 
 
-def _settings(dataset: Version) -> str | None:
+def _settings(version: Version) -> str | None:
     """What the images of a version without the column `drawn_with` were drawn with."""
     try:
-        return drawn_with(load(dataset.path / RECIPE))
+        return drawn_with(load(version.path / RECIPE))
     except RecipeError:
         return None
 

@@ -24,7 +24,7 @@ class MergeError(PalmforgeError):
 class Source:
     """One of the versions that are merged."""
 
-    dataset: Version
+    version: Version
     prefix: str  # of its ids, "" unless they collide
     label_offset: int  # what is added to its labels, when nothing of it is left out
     identities: tuple[str, ...]  # that are taken, under their old names
@@ -33,20 +33,20 @@ class Source:
     @property
     def name(self) -> str:
         """dataset/version, as in the column merged_from."""
-        return f"{self.dataset.metadata['dataset']}/{self.dataset.metadata['version']}"
+        return f"{self.version.metadata['dataset']}/{self.version.metadata['version']}"
 
     def described(self) -> dict[str, Any]:
         """What the merged version's recipe.toml says of it."""
         keys = ("dataset", "version", "content", "recipe_digest", "created_at")
-        with reading(self.dataset.path / RECIPE):
-            recipe = tomllib.loads((self.dataset.path / RECIPE).read_text(encoding="utf-8"))
+        with reading(self.version.path / RECIPE):
+            recipe = tomllib.loads((self.version.path / RECIPE).read_text(encoding="utf-8"))
         return {
-            **{key: self.dataset.metadata[key] for key in keys},
+            **{key: self.version.metadata[key] for key in keys},
             "prefix": self.prefix,
             "label_offset": self.label_offset,
             "identities": len(self.identities),
             "left_out": self.left_out,
-            "software": self.dataset.metadata.get("software", {}),
+            "software": self.version.metadata.get("software", {}),
             "recipe": recipe,
         }
 
@@ -60,7 +60,7 @@ class _Taken:
     subjects: set[str] = field(default_factory=set)
 
 
-def arrange(datasets: Sequence[Version], drop_duplicates: bool = False) -> list[Source]:
+def arrange(versions: Sequence[Version], drop_duplicates: bool = False) -> list[Source]:
     """Which identities of each version are taken, under which prefix, with which labels.
 
     Identities of the same seed and number are the same hand, whatever engine drew them: two classes of it
@@ -68,15 +68,15 @@ def arrange(datasets: Sequence[Version], drop_duplicates: bool = False) -> list[
     `drop_duplicates`; otherwise MergeError names them.
     """
     taken, sources = _Taken(), list[Source]()
-    for dataset in datasets:
+    for version in versions:
         offset = sum(len(source.identities) for source in sources)
-        sources.append(_source(dataset, taken, offset, drop_duplicates))
+        sources.append(_source(version, taken, offset, drop_duplicates))
     return sources
 
 
-def _source(dataset: Version, taken: _Taken, offset: int, drop_duplicates: bool) -> Source:
-    name = f"{dataset.metadata['dataset']}/{dataset.metadata['version']}"
-    rows = dataset.identities().to_pylist()
+def _source(version: Version, taken: _Taken, offset: int, drop_duplicates: bool) -> Source:
+    name = f"{version.metadata['dataset']}/{version.metadata['version']}"
+    rows = version.identities().to_pylist()
     keys = [(_person(row), row["hand"]) for row in rows]
     twice = [i for i, key in enumerate(keys) if key in taken.identities]
     if twice and not drop_duplicates:
@@ -88,13 +88,13 @@ def _source(dataset: Version, taken: _Taken, offset: int, drop_duplicates: bool)
     kept = [i for i in range(len(rows)) if i not in set(twice)]
     if not kept:
         raise MergeError(f"{name} has nothing that the others lack: leave it away")
-    prefix = _prefix(dataset, taken, {keys[i][0]: rows[i]["subject_id"] for i in kept})
+    prefix = _prefix(version, taken, {keys[i][0]: rows[i]["subject_id"] for i in kept})
     for i in kept:
         taken.identities[keys[i]] = name
         subject = prefix + rows[i]["subject_id"]
         taken.people[keys[i][0]] = subject
         taken.subjects.add(subject)
-    return Source(dataset, prefix, offset, tuple(rows[i]["identity_id"] for i in kept), len(twice))
+    return Source(version, prefix, offset, tuple(rows[i]["identity_id"] for i in kept), len(twice))
 
 
 def _person(row: dict[str, Any]) -> Person:
@@ -103,10 +103,10 @@ def _person(row: dict[str, Any]) -> Person:
     return row["identity_seed"], str(recorded.get("subject", row["subject_id"]))
 
 
-def _prefix(dataset: Version, taken: _Taken, people: dict[Person, str]) -> str:
+def _prefix(version: Version, taken: _Taken, people: dict[Person, str]) -> str:
     """The shortest prefix under which no two people share a name, and each has the one it had before."""
-    base = re.sub(r"[^\w]+", "-", str(dataset.metadata["dataset"]))
-    for prefix in ("", f"{base}-", f"{base}-{dataset.metadata['content'][:8]}-"):
+    base = re.sub(r"[^\w]+", "-", str(version.metadata["dataset"]))
+    for prefix in ("", f"{base}-", f"{base}-{version.metadata['content'][:8]}-"):
         if all(
             taken.people[person] == prefix + subject
             if person in taken.people
@@ -115,6 +115,6 @@ def _prefix(dataset: Version, taken: _Taken, people: dict[Person, str]) -> str:
         ):
             return prefix
     raise MergeError(
-        f"{dataset.path}: its subjects are partly those of another source under other names: merge the "
+        f"{version.path}: its subjects are partly those of another source under other names: merge the "
         "datasets that it was made of instead"
     )

@@ -130,8 +130,8 @@ def _file(root: Path, module: str) -> Path | None:
 
 
 def _source(file: Path) -> Source:
-    told = file.stat()
-    return _parsed(file, told.st_size, told.st_mtime_ns)
+    status = file.stat()
+    return _parsed(file, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)

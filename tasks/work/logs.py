@@ -41,8 +41,8 @@ class _About(logging.Filter):
         if not hasattr(record, "about"):
             said, about = record.getMessage(), dict(_about.get())
             record.__dict__.update(said=said, about=about)
-            told = (f" {key}={value}" for key, value in about.items() if key != RECIPE)
-            record.msg, record.args = said + "".join(told), ()
+            words = (f" {key}={value}" for key, value in about.items() if key != RECIPE)
+            record.msg, record.args = said + "".join(words), ()
         return True
 
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from flows import progress as module
+import flows.progress
 from flows.progress import progress
 
 
@@ -33,7 +33,7 @@ def test_a_step_without_work_says_nothing(caplog):
 
 
 def test_a_long_step_says_how_far_it_is(caplog, monkeypatch):
-    monkeypatch.setattr(module, "FIRST", module.LATER - 1e9)
+    monkeypatch.setattr(flows.progress, "FIRST", flows.progress.LATER - 1e9)
     said = lines(caplog, (0, 4), (1, 4), (4, 4))
     assert said[0].startswith("draw      0 of 4 images") and "left" not in said[0]
 
@@ -42,4 +42,4 @@ def test_a_long_step_says_how_far_it_is(caplog, monkeypatch):
     ("seconds", "words"), [(0.26, "0.3 s"), (12.4, "12 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
 )
 def test_times_are_for_people(seconds, words):
-    assert module.duration(seconds) == words
+    assert flows.progress.duration(seconds) == words

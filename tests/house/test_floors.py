@@ -18,6 +18,14 @@ def test_floors_hold():
     assert done.returncode == 0, done.stdout
 
 
+def test_judging_draws_nothing_itself():
+    # What replaces rejects is drawn by who calls it: by the same workers, counted in the same progress.
+    for path in (p for p in MODULES if p.is_relative_to(ROOT / "tasks" / "judge")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module in ("tasks.draw.shards", "tasks.draw.shard"):
+                assert {alias.name for alias in node.names} <= {"Generated"}, path
+
+
 def test_datasets_holds_recipes_and_no_python():
     # A package named `datasets` would hide Hugging Face's from every process started in the root.
     assert not list((ROOT / "datasets").rglob("*.py"))

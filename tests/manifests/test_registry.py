@@ -18,7 +18,7 @@ MODULE = '''
 from pathlib import Path
 from pydantic import Field
 from manifests.recipe.sections import Section
-from manifests.tools.exporters.exporter import Exporter
+from manifests.tools.exporters.exporter import Exporter, Writer
 from tasks.engines.renderer import Renderer
 from tasks.judge.gate import Gate
 from tasks.photographs.sources.found import Found, Listing
@@ -38,14 +38,15 @@ class Scanner(SourceKind):
     def files(self, source, scratch):
         return Listing(iter([Found(f"{source.own.tray}-{i}.png", Path("x")) for i in range(3)]), 3)
 
+class Lines(Writer):
+    def __init__(self, folder, stack, version):
+        super().__init__(folder, stack, version)
+        self.names = self.text("names.txt")
+    def add(self, row, image):
+        self.names.write(row["sample_id"] + "\\n")
+
 class Names(Exporter):
-    name, summary = "names", "a list of names"
-    def writer(self, folder, stack, dataset):
-        file = stack.enter_context((folder / "names.txt").open("w"))
-        class Writer:
-            def add(self, row, image):
-                file.write(row["sample_id"] + "\\n")
-        return Writer()
+    name, summary, writes = "names", "a list of names", Lines
 
 class Sharp(Gate):
     name, summary, options = "sharp", "sharp enough", Options

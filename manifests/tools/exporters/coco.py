@@ -39,16 +39,15 @@ def keypoints(landmarks: list[float] | None, width: int, height: int) -> list[fl
     return found or [0] * (3 * len(KEYPOINTS))
 
 
-class Coco:
+class Coco(Writer):
     """SPLIT/FILE and annotations/hand_keypoints_SPLIT.json; and metadata.jsonl."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
-        self.folder, self.stack = folder, stack
-        self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
+    def __init__(self, folder: Path, stack: ExitStack, version: Version) -> None:
+        super().__init__(folder, stack, version)
+        self.metadata = self.text(METADATA)
         self.count = 0
         self.open: dict[str, tuple[TextIO, TextIO]] = {}  # split: images, annotations, a line each
         (folder / "annotations").mkdir()
-        stack.push(lambda kind, error, trace: self._end() if kind is None else None)
 
     def add(self, row: Row, image: bytes) -> None:
         """One more image."""
@@ -56,8 +55,8 @@ class Coco:
         (self.folder / split).mkdir(exist_ok=True)
         (self.folder / split / row["file_name"]).write_bytes(image)
         if split not in self.open:
-            files = (self._part(split, part) for part in ("images", "annotations"))
-            self.open[split] = (next(files), next(files))
+            part = f"annotations/.{split}."
+            self.open[split] = self.text(f"{part}images"), self.text(f"{part}annotations")
         images, annotations = self.open[split]
         size = {name: row[name] for name in ("width", "height")}
         images.write(json.dumps({"id": self.count, "file_name": row["file_name"], **size}) + "\n")
@@ -82,11 +81,7 @@ class Coco:
             **{name: row[name] for name in ("sample_id", "identity_id", "hand")},
         }
 
-    def _part(self, split: str, part: str) -> TextIO:
-        file = (self.folder / "annotations" / f".{split}.{part}").open("w", encoding="utf-8")
-        return self.stack.enter_context(file)
-
-    def _end(self) -> None:
+    def end(self) -> None:
         """One JSON file a split, put together from its lines: a million of them are never in memory."""
         for split, parts in self.open.items():
             whole = self.folder / "annotations" / f"hand_keypoints_{split}.json"
@@ -94,6 +89,7 @@ class Coco:
                 file.write('{"info": {"description": "synthetic palms"}, "licenses": []')
                 file.write(f', "categories": {json.dumps([CATEGORY])}')
                 for name, part in zip(("images", "annotations"), parts, strict=True):
+                    part.close()
                     file.write(f',\n"{name}": [\n')
                     with Path(part.name).open(encoding="utf-8") as lines:
                         for number, one in enumerate(lines):
@@ -109,10 +105,7 @@ class CocoExporter(Exporter):
     name = "coco"
     summary = "hands with their 21 landmarks, as pycocotools reads keypoints"
     views = ("hand",)
-
-    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it."""
-        return Coco(folder, stack, dataset)
+    writes = Coco
 
 
 COCO = CocoExporter()

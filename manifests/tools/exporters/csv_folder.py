@@ -16,12 +16,12 @@ COLUMNS = ("path", "id", "session", "device")
 SESSION, DEVICE = "capture_session", "capture_device"  # of engines that know them; else the cells are empty
 
 
-class CsvFolder:
+class CsvFolder(Writer):
     """VIEW/SPLIT/FILE and VIEW/SPLIT.csv, paths from where the list lies; and metadata.jsonl."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
-        self.folder, self.stack = folder, stack
-        self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
+    def __init__(self, folder: Path, stack: ExitStack, version: Version) -> None:
+        super().__init__(folder, stack, version)
+        self.metadata = self.text(METADATA)
         self.lists: dict[Path, Any] = {}
 
     def add(self, row: Row, image: bytes) -> None:
@@ -29,8 +29,8 @@ class CsvFolder:
         place = self.folder / row["view"] / row["split"]
         if place not in self.lists:
             place.mkdir(parents=True)
-            file = place.with_suffix(".csv").open("w", encoding="utf-8", newline="")
-            self.lists[place] = csv.writer(self.stack.enter_context(file), lineterminator="\n")
+            file = self.text(f"{row['view']}/{row['split']}.csv", newline="")
+            self.lists[place] = csv.writer(file, lineterminator="\n")
             self.lists[place].writerow(COLUMNS)
         (place / row["file_name"]).write_bytes(image)
         name = f"{row['split']}/{row['file_name']}"
@@ -43,10 +43,7 @@ class CsvExporter(Exporter):
 
     name = "csv"
     summary = "folders of pictures, and lists with path, id, session and device"
-
-    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it."""
-        return CsvFolder(folder, stack, dataset)
+    writes = CsvFolder
 
 
 CSV = CsvExporter()

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from manifests.read.open import Version
 
 
-class ImageFolder:
+class ImageFolder(Writer):
     """SPLIT/CLASS/FILE, as torchvision and Hugging Face read it, with SPLIT/metadata.jsonl.
 
     The class is label and identity, so that sorted classes count as `split_label` does: 0, 1, 2, …
     """
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
-        self.folder, self.stack = folder, stack
+    def __init__(self, folder: Path, stack: ExitStack, version: Version) -> None:
+        super().__init__(folder, stack, version)
         self.metadata: dict[str, TextIO] = {}
 
     def add(self, row: Row, image: bytes) -> None:
@@ -29,8 +29,7 @@ class ImageFolder:
         place.mkdir(parents=True, exist_ok=True)
         (place / row["file_name"]).write_bytes(image)
         if split not in self.metadata:
-            file = (self.folder / split / METADATA).open("w", encoding="utf-8")
-            self.metadata[split] = self.stack.enter_context(file)
+            self.metadata[split] = self.text(f"{split}/{METADATA}")
         self.metadata[split].write(line(row, file_name=f"{name}/{row['file_name']}"))
 
 
@@ -39,10 +38,7 @@ class ImageFolderExporter(Exporter):
 
     name = "imagefolder"
     summary = "folders that torchvision and Hugging Face read"
-
-    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it."""
-        return ImageFolder(folder, stack, dataset)
+    writes = ImageFolder
 
 
 IMAGEFOLDER = ImageFolderExporter()

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.contract.schema import IMAGE_COLUMN
-from manifests.extras import installed
 from manifests.files.layout import MANIFEST
 from manifests.tools.exporters.exporter import Exporter, Row, Writer
 
@@ -20,16 +19,15 @@ if TYPE_CHECKING:
 FRAGMENT_BYTES = 64 << 20  # of images that are written at once: Lance keeps them in one fragment
 
 
-class Lance:
+class Lance(Writer):
     """SPLIT.lance each with the manifest's columns and `image`, the encoded file."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
-        manifest = pq.read_schema(dataset.path / MANIFEST).remove_metadata()
-        self.folder = folder
+    def __init__(self, folder: Path, stack: ExitStack, version: Version) -> None:
+        super().__init__(folder, stack, version)
+        manifest = pq.read_schema(version.path / MANIFEST).remove_metadata()
         self.schema = manifest.append(pa.field(IMAGE_COLUMN.name, pa.large_binary()))
         self.held: dict[str, list[dict[str, Any]]] = {}
         self.bytes: dict[str, int] = {}
-        stack.push(lambda kind, error, trace: self._end() if kind is None else None)
 
     def add(self, row: Row, image: bytes) -> None:
         """One more image."""
@@ -47,7 +45,8 @@ class Lance:
         lance.write_dataset(table, place, mode="append" if place.exists() else "create")
         self.bytes[split] = 0
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Write what is held."""
         for split in list(self.held):
             self._write(split)
 
@@ -58,11 +57,7 @@ class LanceExporter(Exporter):
     name = "lance"
     requires = ("lance",)
     summary = "a Lance data set a split, for random access and search"
-
-    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it. Raises MissingExtraError when its library is not installed."""
-        installed(*self.requires)
-        return Lance(folder, stack, dataset)
+    writes = Lance
 
 
 LANCE = LanceExporter()

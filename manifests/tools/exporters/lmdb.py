@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 BATCH = 512  # images written in one transaction
 
 
-class Lmdb:
+class Lmdb(Writer):
     """SPLIT.lmdb each with the databases `images` (sample id: file) and `rows` (sample id: JSON)."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
-        files = (data_root(dataset.path) / "data").glob("*.parquet")
+    def __init__(self, folder: Path, stack: ExitStack, version: Version) -> None:
+        super().__init__(folder, stack, version)
+        files = (data_root(version.path) / "data").glob("*.parquet")
         size = 4 * sum(file.stat().st_size for file in files) + (1 << 30)  # an upper bound, not what it takes
-        self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
+        self.metadata = self.text(METADATA)
         self.stores = {}
         self.folder = folder
         for split in SPLITS:
@@ -34,7 +35,6 @@ class Lmdb:
                 stack.callback(store.close)
                 self.stores[split] = (store, store.open_db(b"images"), store.open_db(b"rows"))
         self.held: dict[str, list[tuple[bytes, bytes, bytes]]] = {split: [] for split in SPLITS}
-        stack.callback(self._flush)  # before the stores are closed: callbacks run last in, first out
 
     def add(self, row: Row, image: bytes) -> None:
         """One more image."""
@@ -42,9 +42,9 @@ class Lmdb:
         held.append((row["sample_id"].encode(), image, line(row).encode()))
         self.metadata.write(line(row))
         if len(held) == BATCH:
-            self._flush()
+            self.end()
 
-    def _flush(self) -> None:
+    def end(self) -> None:
         """Write what is held: one transaction a batch, because each costs as much as many images."""
         for split, held in self.held.items():
             store, images, rows = self.stores[split]
@@ -70,10 +70,7 @@ class LmdbExporter(Exporter):
 
     name = "lmdb"
     summary = "a memory-mapped store a split"
-
-    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it."""
-        return Lmdb(folder, stack, dataset)
+    writes = Lmdb
 
 
 LMDB = LmdbExporter()

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 TAR_IMAGES = 1000  # images in one archive: readers share archives out
 
 
-class WebDataset:
+class WebDataset(Writer):
     """SPLIT-000000.tar, …: KEY.png, KEY.cls with `split_label`, KEY.json with the row; and metadata.jsonl."""
 
-    def __init__(self, folder: Path, stack: ExitStack, dataset: Version) -> None:
-        self.folder, self.stack = folder, stack
-        self.metadata = stack.enter_context((folder / METADATA).open("w", encoding="utf-8"))
+    def __init__(self, folder: Path, stack: ExitStack, version: Version) -> None:
+        super().__init__(folder, stack, version)
+        self.metadata = self.text(METADATA)
         self.open: dict[str, tuple[tarfile.TarFile, int]] = {}  # split: its archive, images in the split
 
     def add(self, row: Row, image: bytes) -> None:
@@ -52,10 +52,7 @@ class WebDatasetExporter(Exporter):
 
     name = "webdataset"
     summary = "tar archives that are read as a stream"
-
-    def writer(self, folder: Path, stack: ExitStack, dataset: Version) -> Writer:
-        """What writes it."""
-        return WebDataset(folder, stack, dataset)
+    writes = WebDataset
 
 
 WEBDATASET = WebDatasetExporter()

@@ -74,7 +74,7 @@ class Learned:
     """A matcher, and how its training went, JSON-able: converged, steps, trace of (step, loss, EER)."""
 
     matcher: Matcher
-    told: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Recogniser(Part, ABC):

@@ -20,7 +20,7 @@ from palm_models.measure.palmnet import Augmentation, augment
 from palm_models.measure.scores import compare, curve, eer
 from tasks.evaluate.recognisers.kind import Learned, RecogniserError, Say, Settings, Vectors
 
-WEIGHTS, TOLD, HALF = "weights.safetensors", "training.json", "half.pt"
+WEIGHTS, FACTS, HALF = "weights.safetensors", "training.json", "half.pt"
 LEAST = 10  # identities; with fewer none is kept out, and nothing says when to stop
 
 
@@ -41,11 +41,11 @@ def fit(
         if start:
             net.load_state_dict(load_file(start / WEIGHTS))
             s = replace(s, learning_rate=s.learning_rate * s.tuning)
-        if not (folder / TOLD).is_file():
+        if not (folder / FACTS).is_file():
             _Training(net, grey, labels, s, seed, folder, say).run()
         net.load_state_dict(load_file(folder / WEIGHTS))
     net.eval()
-    return Learned(Vectors(lambda palms: embed(net, palms)), json.loads((folder / TOLD).read_text()))
+    return Learned(Vectors(lambda palms: embed(net, palms)), json.loads((folder / FACTS).read_text()))
 
 
 def embed(net: nn.Module, grey: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float32]:
@@ -114,9 +114,9 @@ class _Training:
         self._look(down, lambda k: s.learning_rate * (1 - (k - level) / down))
         state = {name: value.cpu().contiguous() for name, value in self.net.state_dict().items()}
         atomic_write(self.folder / WEIGHTS, save(state))
-        told = {"converged": converged, "steps": self.step, "trace": self.trace, "seed": self.seed}
-        told["precision"] = str(self.dtype).removeprefix("torch.")
-        atomic_write(self.folder / TOLD, json.dumps(told).encode())
+        facts = {"converged": converged, "steps": self.step, "trace": self.trace, "seed": self.seed}
+        facts["precision"] = str(self.dtype).removeprefix("torch.")
+        atomic_write(self.folder / FACTS, json.dumps(facts).encode())
         (self.folder / HALF).unlink(missing_ok=True)
         if not converged:
             self.say(f"NOT CONVERGED after {self.step} steps: give more with --steps, or more identities")

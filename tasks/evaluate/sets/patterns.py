@@ -19,14 +19,14 @@ class PatternSet(TestSet):
         found = re.search(self.pattern, name, re.IGNORECASE)
         if not found:
             return None
-        told = {key: value or "" for key, value in found.groupdict().items()}
-        hand = {"l": "left", "r": "right"}.get(told.get("hand", "")[:1].lower(), "")
-        device = told.get("device", "").strip("/")
-        return Shot(path, told["subject"], hand, self.session(told), device)
+        groups = {key: value or "" for key, value in found.groupdict().items()}
+        hand = {"l": "left", "r": "right"}.get(groups.get("hand", "")[:1].lower(), "")
+        device = groups.get("device", "").strip("/")
+        return Shot(path, groups["subject"], hand, self.session(groups), device)
 
-    def session(self, told: dict[str, str]) -> str:
+    def session(self, groups: dict[str, str]) -> str:
         """The session by the groups."""
-        return told.get("session", "")
+        return groups.get("session", "")
 
 
 class Tongji(PatternSet):
@@ -88,9 +88,9 @@ class PolyuMs(PatternSet):
     palms, pictures = 500, 24_000
     link = "https://www4.comp.polyu.edu.hk/~biometrics/MultispectralPalmprint/MSP.htm"
 
-    def session(self, told: dict[str, str]) -> str:
+    def session(self, groups: dict[str, str]) -> str:
         """Six pictures each."""
-        return "1" if int(told["k"]) <= 6 else "2"
+        return "1" if int(groups["k"]) <= 6 else "2"
 
 
 class Coep(PatternSet):

@@ -54,10 +54,10 @@ def local_listing(path: str) -> list[Any]:
     """Name, size and time of a file, or of each file below a folder."""
     root = Path(path).expanduser()
     files = (found.path for found in below(root) if found.path) if root.is_dir() else [root]
-    return [told for file in files if (told := _told(file))]
+    return [stamp for file in files if (stamp := _stamp(file))]
 
 
-def _told(file: Path) -> tuple[str, int, int] | None:
+def _stamp(file: Path) -> tuple[str, int, int] | None:
     try:
         status = file.stat()
     except OSError:  # a link to itself, one unreadable entry: ingest gives it a row with its reason

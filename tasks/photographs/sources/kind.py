@@ -65,8 +65,8 @@ class SourceKind(Part, ABC):
 
     def spec(self, recipe: Recipe) -> SourceSpec:
         """The recipe's source as `files` takes it."""
-        told = recipe.source.model_dump(exclude={"identities", "captures"})
-        return SourceSpec(**told, own=getattr(recipe, self.own_section) if self.own_section else None)
+        given = recipe.source.model_dump(exclude={"identities", "captures"})
+        return SourceSpec(**given, own=getattr(recipe, self.own_section) if self.own_section else None)
 
     def look(self, source: SourceSpec) -> None:
         """Raise SourceError when the photographs are plainly not there; makes no request, reads no file."""

@@ -7,7 +7,7 @@ from typing import Any
 from manifests.files.remote import RemoteError, RemotePath
 from tasks.photographs.sources.found import Found, Listing, SourceError, is_archive, is_hidden
 
-TOLD = ("size", "ETag", "etag", "LastModified", "mtime", "created")  # what stores say of a file
+STAMPS = ("size", "ETag", "etag", "LastModified", "mtime", "created")  # what stores say of a file
 
 
 def remote_folder(url: str, scratch: Path) -> Listing:
@@ -36,7 +36,7 @@ def remote_archive(url: str, scratch: Path) -> Path:
 def remote_listing(url: str) -> list[tuple[str, dict[str, str]]]:
     """Name, size, time and ETag of what is at `url`: tells, without reading, that it is as it was."""
     found = _files(url)
-    return [(name, {k: str(found[name][k]) for k in TOLD if k in found[name]}) for name in sorted(found)]
+    return [(name, {k: str(found[name][k]) for k in STAMPS if k in found[name]}) for name in sorted(found)]
 
 
 def _files(url: str) -> dict[str, dict[str, Any]]:

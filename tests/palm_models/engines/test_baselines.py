@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from manifests.recipe import load
-from manifests.recipe.baselines import Ddpm, Wgan
+from manifests.recipe.baseline_sections import Ddpm, Wgan
 from manifests.recipe.errors import RecipeError
 from palm_models.engines.base import CheckpointError
 from palm_models.engines.baselines.common import typical_landmarks

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from palm_models.hand.frame import palm_width, transform
-from palm_models.photo import landmarks as module
+from palm_models.photo import landmarks
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.hand_network import INPUT, Reading, crop_matrix, looks_left
 from palm_models.photo.landmarks import ATTEMPTS, HandFinder, shown_matrix
@@ -93,10 +93,10 @@ def test_a_picture_of_few_pixels_gives_none(finder):
 @pytest.mark.parametrize("hand", ["left", "right"])
 def test_back_is_told_from_palm_and_names_the_other_hand(hand):
     shape = drawn_hand(hand)[1]  # with its thumb where this hand's palm has it
-    found = module._found(Reading(shape, 0.9, 0.1), 0)
+    found = landmarks._found(Reading(shape, 0.9, 0.1), 0)
     assert not found.shows_palm
     assert found.hand != hand
-    assert module._found(Reading(shape, 0.9, 0.9), 0).hand == hand
+    assert landmarks._found(Reading(shape, 0.9, 0.9), 0).hand == hand
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

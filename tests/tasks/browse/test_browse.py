@@ -138,7 +138,7 @@ def shown(text):
 
 
 def test_identities_are_rows_and_every_filter_chooses(served):
-    table = {r["sample_id"]: r for r in served.browser.catalogue.dataset.rows().to_pylist()}
+    table = {r["sample_id"]: r for r in served.browser.catalogue.version.rows().to_pylist()}
     first = served.page("/")
     assert "26</b> identities" in first and len(re.findall("<section", first)) == 20
     assert shown(first) + shown(served.page("/?page=2")) == sorted(table)
@@ -249,7 +249,7 @@ def test_other_hosts_and_other_sites_are_refused(served):
 
 
 def test_a_hostile_name_or_cell_stays_text_on_every_page(hostile):
-    samples = hostile.browser.catalogue.dataset.rows()["sample_id"].to_pylist()
+    samples = hostile.browser.catalogue.version.rows()["sample_id"].to_pylist()
     plain = {path: skeleton(page) for path, page in walk_of(hostile, samples[:1]).items()}
     found = walk_of(hostile, samples)
     text = ""

@@ -8,12 +8,12 @@ import cv2
 import pytest
 from click.testing import CliRunner
 
+import tasks.draw.regenerate
 from flows.cli.main import main
 from manifests.read.open import open_dataset
-from manifests.recipe.baselines import Wgan
+from manifests.recipe.baseline_sections import Wgan
 from palm_models.hand.capture import make_capture
 from palm_models.hand.identity import make_identity
-from tasks.draw import regenerate as again
 from tasks.draw.regenerate import RegenerateError, draw, recorded, regenerate, some
 from tasks.train.resumable import train_baseline
 from tasks.train.wgan_gp import WganTraining
@@ -65,7 +65,7 @@ def test_captures_of_a_learned_individual_too(tmp_path):  # of other engines: ve
     size = {"identities": 4, "captures": 3, "shard_identities": 4, "size": 24}
     trained = {"checkpoint": str(weights)}
     dataset = build(tmp_path, engine={"name": "wgan-gp"}, train=trained, dataset=size, wgan=tiny)
-    again._engine.cache_clear()
+    tasks.draw.regenerate._engine.cache_clear()
     images = list(regenerate(dataset, some(dataset, 50, 0)))
     assert len(images) == 12 and all(image.same for image in images)
 
@@ -82,7 +82,7 @@ def test_a_capture_comes_back_from_its_columns_and_counter():
 
 
 def test_another_picture_is_told_apart_and_the_software_named(dataset, monkeypatch):
-    monkeypatch.setattr(again, "encode", lambda *_: b"another")
+    monkeypatch.setattr(tasks.draw.regenerate, "encode", lambda *_: b"another")
     (image,) = regenerate(dataset, some(dataset, 1, 0))
     assert not image.same
     done = CliRunner().invoke(main, ["regenerate", str(dataset.path), image.sample_id])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.evaluate import experiment as evaluate
+from tasks.evaluate import experiment
 from tasks.evaluate.experiment import answer
 from tasks.evaluate.labelled import Labelled, of_renderer, of_version
 from tasks.evaluate.protocols import PROTOCOLS
@@ -34,14 +34,14 @@ def version(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(version, tmp_path_factory):
     """A real, tiny evaluation with a baseline and a curve."""
-    held_out, evaluate.HELD_OUT = evaluate.HELD_OUT, (4, 3)
+    held_out, experiment.HELD_OUT = experiment.HELD_OUT, (4, 3)
     question = Question(
         str(version), against=("renderer", str(version)), curve=(4, 99), budget=SMALL, workers=1,
         recognisers=(TINY, "competitive"), work=str(tmp_path_factory.mktemp("work")),
     )  # fmt: skip
     said = []
     results = [answer(question, lambda done, total: said.append((done, total))) for _ in range(2)]
-    evaluate.HELD_OUT = held_out
+    experiment.HELD_OUT = held_out
     assert said[-1] == (3 * 2 + 1, 3 * 2 + 1)  # what is asked twice is trained once
     assert json.dumps(results[0]) == json.dumps(results[1])
     return results[0]
@@ -126,7 +126,7 @@ def test_a_recogniser_knows_the_hands_it_learned_and_learns_nothing_from_noise(t
     noise = Labelled("noise", rng.integers(0, 256, test.grey.shape, np.uint8), test.labels)
     chosen = parse_recogniser("palmnet,size=64,steps=60,batch=32,validation=0,augment=false")
     known, blind = (
-        evaluate._results([test], [[PROTOCOLS["all"]]], [run], [*outcomes([run], 1, lambda *_: None)])[0]
+        experiment._results([test], [[PROTOCOLS["all"]]], [run], [*outcomes([run], 1, lambda *_: None)])[0]
         for palms in (test, noise)
         for run in [Run(chosen, palms, (test.grey,), 0, folder_of(chosen, palms, 0, tmp_path))]
     )
@@ -139,7 +139,7 @@ def test_the_verb_prints_the_figures_and_names_what_is_wrong(version, tmp_path, 
 
     from flows.cli.evaluate import evaluate as verb
 
-    monkeypatch.setattr(evaluate, "HELD_OUT", (3, 2))
+    monkeypatch.setattr(experiment, "HELD_OUT", (3, 2))
     asked = [
         str(version),
         "--steps",

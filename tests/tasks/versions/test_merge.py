@@ -1,5 +1,6 @@
 """A merged version holds every row of its sources: bytes, splits, parameters kept; labels offset."""
 
+import re
 import tomllib
 
 import pytest
@@ -91,12 +92,16 @@ def drawn(tmp_path_factory):
     return plain, build(folder, "b.2", seed=6, augment=noisy, dataset={"image_format": "jpeg"})
 
 
-def test_images_of_a_merged_version_are_drawn_again_from_their_rows(drawn, tmp_path):
+def test_images_of_a_merged_version_are_drawn_again_from_their_rows(drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
     merged = open_dataset(merge(drawn, tmp_path / "out", "all", tmp_path / "work", quiet))
     rows = merged.rows().to_pylist()
     assert {r["identity_id"] for r in rows[-1:]} == {"b-2-s000001_right"} and rows[-1]["label"] == 7
     assert all(image.same for image in regenerate(merged, some(merged, 99, 0)))
-    assert "Merged from" in (merged.path / "README.md").read_text()
+    card = (merged.path / "README.md").read_text()
+    assert "Merged from" in card and merged.metadata["created_at"] == "2001-09-09T01:46:40+00:00"
+    meanings = re.findall(r"^\| `(?:identity|capture)_\w+` \|.*\|(.*)\|$", card, re.M)
+    assert len(meanings) > 20 and all(map(str.strip, meanings))
     with pytest.raises(ExtendError, match="extending what it was merged from"):
         extended(merged, 99, 0)
 

@@ -47,7 +47,7 @@ def test_each_network_learns_and_gives_unit_vectors(tmp_path, name):
     a, b = np.divmod(np.arange(100), 10)
     matrix = learned.matcher.matrix(vectors[:10], vectors[:10])
     np.testing.assert_allclose(learned.matcher.pairs(vectors, a, b), matrix[a, b], atol=1e-5)
-    assert [step for step, _, _ in learned.told["trace"]] == [2, 4, 6]
+    assert [step for step, _, _ in learned.facts["trace"]] == [2, 4, 6]
     assert "loss" in said[0] and "kept out" in said[0] and "NOT CONVERGED" in said[-1]
 
 
@@ -67,14 +67,14 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         learn(grey, labels, seed=1, folder=tmp_path / "killed", say=kill)
-    assert not (tmp_path / "killed" / training.TOLD).exists()
+    assert not (tmp_path / "killed" / training.FACTS).exists()
     said = []
     learn(grey, labels, seed=1, folder=tmp_path / "killed", say=heard(said))
     assert said[0] == "goes on at step 2" and weights(tmp_path / "killed") == weights(tmp_path / "whole")
     monkeypatch.setattr(training, "_Training", None)  # whoever trains now fails
     again = learn(grey, labels, seed=1, folder=tmp_path / "whole", say=heard(said))
-    assert again.told == json.loads((tmp_path / "killed" / training.TOLD).read_text())
-    assert {p.name for p in (tmp_path / "killed").iterdir()} == {training.WEIGHTS, training.TOLD}
+    assert again.facts == json.loads((tmp_path / "killed" / training.FACTS).read_text())
+    assert {p.name for p in (tmp_path / "killed").iterdir()} == {training.WEIGHTS, training.FACTS}
 
 
 def test_training_stops_when_nothing_is_gained_any_more(tmp_path):
@@ -83,13 +83,13 @@ def test_training_stops_when_nothing_is_gained_any_more(tmp_path):
     learned = small("palmnet", steps=400, least=6, patience=2)(
         grey, labels, seed=0, folder=tmp_path, say=print
     )
-    assert learned.told["converged"] and learned.told["steps"] < 60
+    assert learned.facts["converged"] and learned.facts["steps"] < 60
 
 
 def test_few_identities_are_all_learned_and_one_is_refused(tmp_path):
     grey, labels = palms(3)
     learned = small("palmnet")(grey, labels, seed=0, folder=tmp_path, say=print)
-    assert learned.told["trace"][0][2] is None and not learned.told["converged"]
+    assert learned.facts["trace"][0][2] is None and not learned.facts["converged"]
     with pytest.raises(RecogniserError, match="two identities"):
         small("palmnet")(grey[:4], labels[:4], seed=0, folder=tmp_path / "x", say=print)
 
