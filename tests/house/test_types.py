@@ -12,9 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 STUBS = sorted((ROOT / "typings" / "pyarrow").glob("*.pyi"))
 
 
-def test_no_table_is_any_again():
-    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
-    assert mypy["strict"] and mypy["mypy_path"] == "typings"
+def test_no_table_is_any_again_and_everything_is_checked():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    mypy, lint = tools["mypy"], tools["ruff"]["lint"]
+    assert "PL" in lint["select"] and "PLC0415" not in lint["ignore"]
+    assert {"tests", "bench", "examples", *tools["importlinter"]["root_packages"]} == set(mypy["packages"])
+    assert mypy["strict"] and mypy["disallow_any_unimported"] and mypy["mypy_path"] == "typings"
     for override in mypy["overrides"]:  # without its types, mypy says so of every import of it
         assert not [name for name in override["module"] if name.startswith("pyarrow")]
 

@@ -61,4 +61,5 @@ def test_what_several_need_is_written_once(trees):
                 homes.setdefault(node.name, []).append(name)
     for word in ("atomic_write", "resize", "average_of", "write_state", "resume_state", "band", "encode"):
         assert len(homes[word]) == 1, f"{word}: {homes[word]}"
+    assert not [w for w in homes if re.search("arc_?face|margin", w)]  # pytorch-metric-learning has it
     assert len(homes["decode"]) == 2  # of our own pictures, and of other people's files
