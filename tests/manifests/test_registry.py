@@ -137,6 +137,11 @@ def test_what_is_broken_is_named_when_it_is_asked_for(joined, name, said):
         parse({"name": "p", "engine": {"name": name}})
 
 
+def test_nobody_stands_in_for_an_engine_that_is_not_known(joined):
+    with pytest.raises(PluginError, match=r"no engine is called 'brocken'; did you mean broken\?"):
+        ENGINES.get("brocken")
+
+
 def test_what_is_broken_harms_nothing_else(joined):
     assert parse({"name": "p", "engine": {"name": "diffusion"}}).engine.name == "diffusion"
     assert "sharp.tray" in {leaf.name for leaf in leaves(recipe_type())}
