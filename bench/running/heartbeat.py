@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.flows.test_deployment import Server, kill_holder, wait_for
+from tests.helpers.servers.deployed import Server, kill_holder, wait_for
 
 SIZE = {"identities": 4000, "captures": 4, "size": 96, "views": ["palm"], "shard_identities": 10}
 PATIENCE = 420  # seconds

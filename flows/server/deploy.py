@@ -60,7 +60,8 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
         here = ["--host", str(at.hostname), "--port", str(at.port)]
         _start(["server", "start", *here], logs / "server", environment)
         _wait_for(api, logs / "server.log")
-    _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
+    if not _answers(f"{api}/work_pools/{POOL}"):
+        _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
     _prefect(["--no-prompt", "deploy", "--all"], environment)
     _tell(api)
     with mark:
@@ -153,8 +154,12 @@ def _tell(api: str) -> None:
 
 def is_up(api: str) -> bool:
     """True when a Prefect server answers at `api`."""
+    return _answers(f"{api}/health")
+
+
+def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{api}/health", timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
