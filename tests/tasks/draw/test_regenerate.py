@@ -1,6 +1,7 @@
 """A published image is drawn again, byte for byte, from its row: any engine, view and format."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def test_captures_of_a_learned_individual_too(tmp_path):  # of other engines: ve
     tasks.draw.regenerate._engine.cache_clear()
     images = list(regenerate(dataset, some(dataset, 50, 0)))
     assert len(images) == 12 and all(image.same for image in images)
+
+
+def test_weights_trained_in_a_work_folder_beside_the_version_are_found_from_anywhere(tmp_path):
+    version = shutil.copytree(KEPT / "wgan-gp", tmp_path / "out" / "palms" / "v1")
+    shutil.copytree(KEPT / "weights" / "wgan-gp", tmp_path / "work" / "checkpoints" / "0123")
+    dataset = open_dataset(version)
+    assert all(image.same for image in regenerate(dataset, some(dataset, 1, 0)))
 
 
 def test_a_capture_comes_back_from_its_columns_and_counter():
