@@ -132,6 +132,8 @@ def another(name):
 
 
 def _next(value):
+    if isinstance(value, bool):
+        return str(not value).lower()
     return value + 1 if isinstance(value, int) else f"{value}7"
 
 
