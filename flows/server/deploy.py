@@ -58,7 +58,7 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
                 f"no Prefect server answers at {api}: start it there, or unset PREFECT_API_URL for one here"
             )
         here = ["--host", str(at.hostname), "--port", str(at.port)]
-        _start(["server", "start", *here], logs / "server", environment)
+        _start(["prefect", "server", "start", *here], logs / "server", environment)
         _wait_for(api, logs / "server.log")
     if not _answers(f"{api}/work_pools/{POOL}"):
         _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
@@ -66,7 +66,7 @@ def deploy(api: str = API, logs: Path = LOGS) -> str:
     _tell(api)
     with mark:
         if not serves and not _runs(logs / "worker.pid"):
-            worker = ["worker", "start", "--pool", POOL, "--name", "local"]
+            worker = ["flows.server.worker", "--pool", POOL, "--name", "local"]
             number = _start(worker, logs / "worker", environment, (mark.fileno(),))
             mark.truncate(0)
             mark.write(json.dumps({"pid": number, "checkout": str(ROOT)}))
@@ -174,12 +174,12 @@ def _wait_for(api: str, log: Path) -> None:
 
 
 def _start(
-    arguments: list[str], base: Path, environment: dict[str, str], inherited: tuple[int, ...] = ()
+    module: list[str], base: Path, environment: dict[str, str], inherited: tuple[int, ...] = ()
 ) -> int:
     """A background process in a session of its own, with its log and process id beside each other; its id."""
     with base.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", *arguments],
+            [sys.executable, "-m", *module],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             cwd=ROOT, env=environment, start_new_session=True, pass_fds=inherited,
         )  # fmt: skip
