@@ -16,12 +16,11 @@ def keep(command: Sequence[str], pause: float = PAUSE) -> int:
     SIGTERM and SIGINT are handed on, and then it is not begun again. It inherits our open files: the lock
     that says which worker serves the server.
     """
-    ending = False
+    signals: list[int] = []  # signals that came
     running: subprocess.Popen[bytes] | None = None
 
     def end(number: int, _: FrameType | None) -> None:
-        nonlocal ending
-        ending = True
+        signals.append(number)
         if running is not None:
             running.send_signal(number)
 
@@ -30,15 +29,15 @@ def keep(command: Sequence[str], pause: float = PAUSE) -> int:
     while True:
         running = subprocess.Popen(command, close_fds=False)
         status = running.wait()
-        if ending or status == 0:
+        if signals or status == 0:
             return status
         print(
             f"the worker ended with status {status}: begun again in {pause:g} s", file=sys.stderr, flush=True
         )
         until = time.monotonic() + pause
-        while time.monotonic() < until and not ending:
+        while time.monotonic() < until and not signals:
             time.sleep(0.1)
-        if ending:
+        if signals:
             return status
 
 
