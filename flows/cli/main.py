@@ -110,7 +110,15 @@ def _have_a_home() -> None:
     try:
         Path.home()
     except RuntimeError:
-        os.environ["HOME"] = str(Path(tempfile.gettempdir()) / f"palmforge-{os.getuid()}")
+        home = Path(tempfile.gettempdir()) / f"palmforge-{os.getuid()}"
+        try:
+            home.mkdir(mode=0o700, exist_ok=True)
+            ours = not home.is_symlink() and home.stat().st_uid == os.getuid()
+        except FileExistsError:
+            ours = False
+        if not ours:  # somebody else's, who could have filled it
+            home = Path(tempfile.mkdtemp(prefix="palmforge-"))
+        os.environ["HOME"] = str(home)
 
 
 @main.add_command

@@ -28,6 +28,8 @@ def keep(command: Sequence[str], pause: float = PAUSE) -> int:
         signal.signal(number, end)
     while True:
         running = subprocess.Popen(command, close_fds=False)
+        if signals:  # one that came while it was begun
+            running.send_signal(signals[-1])
         status = running.wait()
         if signals or status == 0:
             return status

@@ -84,3 +84,22 @@ def test_without_shared_memory_workers_work_or_say_why(options, tmp_path):
         pytest.skip("needs the right to mount")
     assert done.stdout == "[1]\n" or "no worker process can be started" in done.stderr.splitlines()[-1]
     assert "ro" not in options or done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_a_user_without_a_home_gets_one_that_nobody_else_made(tmp_path, monkeypatch, planted):
+    def nobody(number):
+        raise KeyError(number)
+
+    monkeypatch.setenv("HOME", "")  # so that the real one comes back
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)  # a container's user without a line in passwd
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = tmp_path / f"palmforge-{os.getuid()}"
+    if planted:
+        (tmp_path / "theirs").mkdir()
+        place.symlink_to("theirs")
+    assert CliRunner().invoke(main, ["status"]).exit_code == 0
+    home = Path(os.environ["HOME"])
+    assert home.parent == tmp_path and (home == place) != planted
+    assert home.stat().st_mode & 0o777 == 0o700 and not home.is_symlink()
