@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from tasks.judge.encoder import palms, train_encoder
 from tasks.judge.gates.twins import TWINS
 from tasks.judge.thresholds import thresholds
 
-IDENTITIES = {"train": 4000, "verify": 300, "distinct": 10_000}
+IDENTITIES = {"train": 3000, "verify": 300, "distinct": 10_000}
 FIRST_UNSEEN = 100_000  # identities from here on took no part in training
 
 
@@ -29,8 +30,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--identities", type=int, help=f"how many; {IDENTITIES} when it is not said")
     parser.add_argument("--captures", type=int, default=6)
     parser.add_argument("--steps", type=int, default=7000)
-    parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=Training.learning_rate, help="at its peak")
+    parser.add_argument("--start", type=Path, help="folder of an encoder whose training goes on")
+    parser.add_argument("--width", type=int, default=32, help="of a new one")
+    parser.add_argument("--size", type=int, default=128, help="of a new one")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--engine", default="atlas", help="whose identities are verified or compared")
     asked = parser.parse_args()
@@ -83,10 +86,12 @@ def main() -> None:
     asked = parse()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)  # beside other work its threads wait for each other
     if asked.task == "train":
-        plan = Training(steps=asked.steps, seed=asked.seed)
-        config = EncoderConfig(size=asked.size, width=asked.width)
-        train_encoder(asked.weights, asked.seed, asked.identities, asked.captures, plan, config)
+        plan = Training(steps=asked.steps, learning_rate=asked.learning_rate, seed=asked.seed)
+        start = Encoder.load(asked.start) if asked.start else None
+        config = start.config if start else EncoderConfig(size=asked.size, width=asked.width)
+        train_encoder(asked.weights, asked.seed, asked.identities, asked.captures, plan, config, start)
     elif asked.task == "verify":
         verify(Encoder.load(asked.weights), asked)
     else:

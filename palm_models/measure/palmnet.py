@@ -150,10 +150,12 @@ def train(
     plan: Training,
     config: EncoderConfig | None = None,
     report: Callable[[int, float], None] | None = None,
-) -> "Encoder":
+    start: Encoder | None = None,
+) -> Encoder:
     """Train on grey (n, size, size) with integer labels of any values; `report(step, loss)` hears every 50th.
 
-    Raises EncoderError when there are fewer than two identities or the size is not the network's.
+    `start` is an encoder of the same configuration whose training goes on. Raises EncoderError when there are
+    fewer than two identities, the size is not the network's or `start` is another network.
     """
     from pytorch_metric_learning.losses import ArcFaceLoss  # seconds to import, and only training needs it
 
@@ -165,9 +167,13 @@ def train(
         raise EncoderError(
             f"pictures are {grey.shape[1:]}, the network wants {config.size} px: use to_grey()"
         )
+    if start and start.config != config:
+        raise EncoderError(f"the training cannot go on: the encoder is {start.config}, asked for is {config}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)  # initial weights and dropout
         net = PalmNet(config).to(memory_format=torch.channels_last)
+        if start:
+            net.load_state_dict({name: torch.tensor(value) for name, value in start.weights.items()})
         arcface = ArcFaceLoss(len(classes), config.dim, margin=0.0, scale=plan.scale)
         _fit(net, arcface, torch.from_numpy(grey), torch.from_numpy(index), plan, report)
     return Encoder({k: v.numpy() for k, v in net.state_dict().items()}, config)

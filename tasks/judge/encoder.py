@@ -12,7 +12,7 @@ from palm_models.measure.encoder import Encoder, EncoderConfig, to_grey
 from palm_models.measure.palmnet import Training, train
 from tasks.engines.registry import ENGINES
 
-SHARES = {"atlas": 0.85, "renderer": 0.15}  # of the identities, by the engine that draws them
+SHARES = {"atlas": 0.5, "renderer": 0.5}  # of the identities, by the engine that draws them
 RENDERED = 128  # px, side of the views drawn, whatever the encoder looks at
 log = logging.getLogger("palmforge")
 
@@ -37,15 +37,19 @@ def palms(
 
 
 def train_encoder(
-    folder: Path, seed: int, identities: int, captures: int, plan: Training, config: EncoderConfig
-) -> Encoder:
-    """Draw (SHARES of the identities each), train, save the weights into `folder`, return the encoder."""
+    folder: Path, seed: int, identities: int, captures: int, plan: Training, config: EncoderConfig,
+    start: Encoder | None = None,
+) -> Encoder:  # fmt: skip
+    """Draw (SHARES of the identities each), train, save the weights into `folder`, return the encoder.
+
+    The training goes on from `start` where there is one.
+    """
     drawn = [palms(n, seed, 0, int(identities * s), captures, config.size) for n, s in SHARES.items()]
     labels = [own + k * identities for k, (_, own) in enumerate(drawn)]
     codes = np.unique(np.concatenate(labels), return_inverse=True)[1]
     encoder = train(
         np.concatenate([pictures for pictures, _ in drawn]), codes, plan, config,
-        lambda step, loss: log.info("step %d loss %.2f", step, loss),
+        lambda step, loss: log.info("step %d loss %.2f", step, loss), start,
     )  # fmt: skip
     log.info("wrote %s, sha256 %s", folder, encoder.save(folder))
     return encoder
