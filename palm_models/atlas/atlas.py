@@ -14,7 +14,7 @@ from palm_models.atlas.identity import Identity
 from palm_models.atlas.lines import FANS, soft_lines, thin_lines
 from palm_models.atlas.strokes import Curves, curves, drawn, joined
 from palm_models.hand.creases import Crease
-from palm_models.hand.flexion import flexion_creases
+from palm_models.hand.joints import dark_bands, folds
 from palm_models.hand.skeleton import rest
 from palm_models.render.surface import Canvas, scar_lines
 from palm_models.seeds import Draw, generator
@@ -76,7 +76,7 @@ def draw_atlas(identity: Identity, view: View, density: float) -> Atlas:
 def principal_creases(identity: Identity, canvas: Canvas) -> Float:
     """Depth (h, w) of the principal and flexion creases: 1 = deep, negative on their raised edges."""
     chosen = [c for c in identity.creases if c.kind in PRINCIPAL]
-    chosen += flexion_creases(identity, rest(identity.scalars()))
+    chosen += folds(identity, rest(identity.scalars()))
     lines = _roughened(curves(chosen, DETAIL), identity, chosen)
     return _edged(drawn(lines, canvas), 0.0052 * canvas.density, 0.55 * identity.edges)
 
@@ -211,6 +211,9 @@ def _dark(identity: Identity, canvas: Canvas) -> Float:
     for fan in FANS:
         out += np.float32(fan.dark * identity.fans) * canvas.spot(fan.x, fan.y, fan.reach)
     out *= np.float32(0.55)
+    if canvas.origin[1] < PALM[1]:  # the fingers are seen
+        bands = curves(dark_bands(identity, rest(identity.scalars())), 24)
+        out += np.float32(0.12 * identity.crease_pigment) * drawn(bands, canvas)
     strength = 0.6 + 0.4 * identity.rim_pigment
     tones = [
         (strength * weight, Field(identity.texture_seed, (Draw.ATLAS_SKIN, 9, k), cell, 64))

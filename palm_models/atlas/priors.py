@@ -74,7 +74,7 @@ CAPTURE: dict[str, Prior] = priors.CAPTURE | {
     "infrared": chance("taken in near infrared light: grey, with veins", 0.0),
     "grey": chance("taken by a grey sensor", 0.0),
     "band": normal("wavelength that a grey sensor sees, nm", 540.0, 30.0, 430.0, 940.0, shared=0.9),
-    "equalise": uniform("how far tones are made equal, 0 to 1", 0.0, 0.25, shared=0.6),
+    "equalise": uniform("how far tones of a palm are made equal, 0 to 1", 0.0, 0.25, shared=0.6),
     "lines": uniform("strength of a scanner's lines, in grey levels", 0.0, 0.1, shared=0.8),
     "veil": uniform("light scattered over the picture, as a share of white", 0.0, 0.03, shared=0.5),
 }  # fmt: skip

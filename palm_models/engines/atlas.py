@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,8 @@ def render(atlas: Atlas, identity: Identity, capture: Capture, view: View, size:
     side = working_side(view, size)
     seen = warp(identity, capture, view, side, REAL)
     light = scene(lay(atlas, seen, identity, capture), seen, identity, capture)
+    if view != "palm":  # tones are made equal in regions of interest, nobody's camera does so
+        capture = replace(capture, equalise=0.0)
     image = photograph(light, capture, seen.scale, cover(seen), size)
     return Drawing(image, np.asarray((seen.landmarks + 0.5) * (size / side) - 0.5, np.float32))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from palm_models.hand.creases import Crease
@@ -16,17 +18,21 @@ STRANDS = {0: 2, 1: 3, 2: 1}  # folds at the base, the middle and the last joint
 
 def flexion_creases(identity: Identity, skeleton: Skeleton) -> list[Crease]:
     """Folds across each finger at base, middle and last joint, and two across the wrist."""
+    return [fold for _, _, folds in joint_folds(identity, skeleton) for fold in folds]
+
+
+def joint_folds(identity: Identity, skeleton: Skeleton) -> Iterator[tuple[str, int, list[Crease]]]:
+    """The folds with the finger and the joint they belong to: 0 the base, 1 the middle, 2 the last one."""
     rng = np.random.default_rng(np.random.SeedSequence(identity.texture_seed, spawn_key=(1,)))
-    creases = []
     for row, (name, chain) in enumerate(FINGERS.items()):
         joints = skeleton.joints[list(chain)]
         for k in range(1 if name == "thumb" else 0, 3):
             at = BASE_AT[name] if k == 0 else 0.0
             place = joints[k] + at * (joints[k + 1] - joints[k])
             along = joints[k + 1] - joints[max(k - 1, 0)]
-            creases += _folds(place, along, float(skeleton.radii[row, k]), STRANDS[k], identity, rng)
+            yield name, k, _folds(place, along, float(skeleton.radii[row, k]), STRANDS[k], identity, rng)
     wrist, down = forearm_axis(skeleton)
-    return creases + _folds(wrist + WRIST_AT * down, -down, 0.42, 2, identity, rng)
+    yield "wrist", 0, _folds(wrist + WRIST_AT * down, -down, 0.42, 2, identity, rng)
 
 
 def _folds(

@@ -6,11 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from manifests.words import View
 from palm_models.atlas.atlas import draw_atlas
 from palm_models.atlas.capture import Capture, make_capture
 from palm_models.atlas.identity import Identity, make_identity
 from palm_models.atlas.priors import CAPTURE, DEVICES
 from palm_models.engines.atlas import AtlasEngine
+from palm_models.hand.joints import folds
+from palm_models.hand.skeleton import FINGERS, rest
 from palm_models.render.skin import linear_to_lab, tone_to_lab
 
 STILL = {"device": "phone_indoors", "metering": 0.0,
@@ -35,6 +38,23 @@ def test_the_same_bytes_again(identity: Identity) -> None:
         for a, b in zip(once, again, strict=True)
     )
     assert once[0].image.shape == (64, 64, 3) and once[0].landmarks.shape == (21, 2)
+
+
+def test_tones_are_made_equal_in_palms_alone(identity: Identity) -> None:
+    plain, equal = shots(1, equalise=0.0), shots(1, equalise=0.9)
+    expected: list[tuple[View, bool]] = [("palm", False), ("hand", True)]
+    for view, same in expected:
+        one, other = (AtlasEngine().draw(identity, some, view, 96)[0].image for some in (plain, equal))
+        assert (one == other).all() == same
+
+
+def test_folds_of_free_joints_cross_the_whole_finger(identity: Identity) -> None:
+    hand = rest(identity.scalars())
+    for row, chain in enumerate(FINGERS.values()):
+        last = hand.joints[chain[2]]
+        across = [f for f in folds(identity, hand) if np.hypot(f.x - last[0], f.y - last[1]) < 0.3]
+        assert across
+        assert max(f.length for f in across) >= 2 * hand.radii[row, 2]
 
 
 def test_a_capture_does_not_depend_on_the_others(identity: Identity) -> None:

@@ -123,6 +123,17 @@ def test_each_part_of_the_augmentation_can_be_left_out_or_stand_alone(part: str)
     assert (alone - unchanged).abs().mean() > 5e-4
 
 
+def test_a_training_goes_on_from_an_encoder_that_is_there(trained: Encoder) -> None:
+    pictures, labels = stripes(6, 8, 3)
+    little = Training(steps=1, batch=16, learning_rate=1e-6, augment=None)
+    again, anew = (train(pictures, labels, little, TINY, start=start) for start in (trained, None))
+    kernel = "body.1.0.weight"
+    np.testing.assert_allclose(again.weights[kernel], trained.weights[kernel], atol=1e-4)
+    assert np.abs(anew.weights[kernel] - trained.weights[kernel]).max() > 0.01
+    with pytest.raises(EncoderError, match="cannot go on"):
+        train(pictures, labels, little, replace(TINY, width=16), start=trained)
+
+
 def test_bad_training_sets_are_refused() -> None:
     pictures, labels = stripes(2, 2, 0)
     with pytest.raises(EncoderError, match="two identities"):
