@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", type=Path, help="versions, or .npz with x and y")
     parser.add_argument("--real", type=Path, default=Path("../shared/data/real-dev"))
-    parser.add_argument("--cache", type=Path, default=Path("out/yardstick"))
+    parser.add_argument("--cache", type=Path, default=Path(".palmforge/yardstick"))
     parser.add_argument("--pairs", type=int, default=250, help="of each set, about")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
