@@ -283,7 +283,7 @@ def test_a_server_that_fails_in_the_middle_of_a_command_costs_no_work(server, en
     number = int((server.logs / "server.pid").read_text())
     try:
         os.killpg(number, end)
-        said = running.communicate(timeout=400)[0]
+        said = running.communicate(timeout=900)[0]
     finally:
         server.kill("server")
     assert running.returncode == 0 and "Traceback" not in said, said

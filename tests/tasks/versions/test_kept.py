@@ -16,10 +16,11 @@ from manifests.read.open import open_dataset
 from manifests.tools.diff import diff
 from manifests.tools.verify import verify
 from tasks.draw.regenerate import regenerate, some
-from tasks.versions.extend import extended
+from tasks.versions.extend import ExtendError, extended
 
 KEPT = Path(__file__).parents[2] / "kept" / "0.1.0"
 ENGINES = {"renderer": 8, "diffusion": 8, "wgan-gp": 4, "ddpm-tps": 4}  # images of each
+TRAINED = ("wgan-gp", "ddpm-tps")  # anew, where a version of them is extended
 # Bytes are promised on machines of one kind: these were drawn by kernels for AVX-512.
 SAME_KIND = platform.machine() == "x86_64" and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
@@ -53,7 +54,13 @@ def test_every_image_is_drawn_again(version):
 def test_one_capture_more_changes_nothing_that_was_there(version, tmp_path):
     overrides = extended(version, identities=0, captures=3)
     overrides += [f"out={tmp_path / 'out'}", f"work={tmp_path / 'anew'}", "engine.workers=1"]
-    made = build_dataset(str(version.path / RECIPE), overrides, keeps=str(version.path))  # trains anew, too
+    try:
+        made = build_dataset(str(version.path / RECIPE), overrides, keeps=str(version.path))
+    except ExtendError as refused:  # caches of another size cut a kernel's sums elsewhere: other weights
+        assert version.path.parent.name in TRAINED
+        assert str(refused).count("_palm: checkpoint, drawn_with") == 4, refused
+        assert "stays the newest" in str(refused)
+        return
     larger = open_dataset(made)
     assert verify(larger.path).ok and diff(version, larger).only_adds
     assert larger.rows().num_rows == version.rows().num_rows * 3 // 2
