@@ -6,6 +6,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,8 +45,21 @@ QUIET = {
 }
 
 
+LEAVING = 60.0  # seconds that a Prefect server has for the last events of a command that is done
+
+
 class _Verbs(click.Group):
     """Says of Ctrl-C what it leaves behind, and of a part that is not installed what brings it."""
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        """The command line: the process ends with the verb, whatever Prefect's threads wait for."""
+        try:
+            return super().__call__(*given, **options)
+        except SystemExit as end:
+            if "prefect" in sys.modules:
+                status = end.code if isinstance(end.code, int) else int(end.code is not None)
+                Thread(target=_leave, args=(status,), daemon=True).start()
+            raise
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse what no table and no recipe can name."""
@@ -71,6 +85,14 @@ class _Verbs(click.Group):
             lost = "nothing is lost: run the same command again" if ctx.invoked_subcommand in RESUMING else ""
             click.echo(f"\nstopped; {lost or 'nothing half-made is left'}", err=True)
             sys.exit(130)
+
+
+def _leave(status: int) -> None:
+    """End the process if it is still there: Prefect waits for a server that hangs without an end."""
+    time.sleep(LEAVING)
+    print("the Prefect server does not answer: left without telling it the last events", file=sys.stderr)
+    sys.stdout.flush()
+    os._exit(status)
 
 
 RESUMING = ("build", "train", "align", "extend", "push")
