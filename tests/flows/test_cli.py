@@ -1,6 +1,8 @@
 """The command line: options from the recipe, plans that build nothing, errors a person can act on."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -60,3 +62,17 @@ def test_a_missing_recipe_names_those_that_are_there():
 def test_verify_of_a_folder_that_is_no_dataset_says_so(tmp_path):
     done = run("verify", tmp_path)
     assert done.exit_code == 1 and str(tmp_path) in done.output
+
+
+@pytest.mark.parametrize(("word", "status"), [("--version", 0), ("no-such-verb", 2)])
+def test_a_process_ends_with_its_verb_whatever_prefect_waits_for(word, status):
+    """Prefect's exit hook waits for a server that hangs: here one that waits for ever."""
+    code = (
+        "import sys, threading, types; sys.modules['prefect'] = types.ModuleType('prefect');"
+        "threading._register_atexit(threading.Event().wait);"
+        "import importlib; cli = importlib.import_module('flows.cli.main'); cli.LEAVING = 0.5;"
+        f"sys.argv = ['palmforge', {word!r}]; cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, done.stderr
+    assert "left without telling it" in done.stderr
