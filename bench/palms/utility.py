@@ -22,7 +22,7 @@ from manifests.read.open import open_dataset
 from manifests.words import Hand
 from palm_models.engines.renderer import RendererEngine
 from palm_models.hand.capture import make_capture
-from palm_models.hand.frame import frame_matrix
+from palm_models.hand.frame import photo_matrix
 from palm_models.hand.identity import make_identity
 from palm_models.measure.encoder import Encoder, EncoderConfig, to_grey
 from palm_models.measure.palmnet import Augmentation, Training, train
@@ -77,7 +77,7 @@ def cut(table: Path) -> tuple[Pictures, pd.DataFrame]:
     out = []
     for image, landmarks in zip(rows["image"], rows["landmarks"], strict=True):
         picture = decode(image["bytes"])
-        matrix = frame_matrix(np.asarray(landmarks, np.float64).reshape(21, 2), "palm", RAW) / MARGIN
+        matrix = photo_matrix(np.asarray(landmarks, np.float64).reshape(21, 2), "palm", RAW) / MARGIN
         matrix[:, 2] += (RAW - 1) / 2 * (1 - 1 / MARGIN)
         zoom = float(np.linalg.norm(matrix[0, :2]))
         soft = cv2.GaussianBlur(picture, (0, 0), max(0.01, 0.45 / zoom - 0.45))

@@ -6,12 +6,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from palm_models.hand.frame import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, RING_MCP, WRIST, transform
+from palm_models.hand.frame import (
+    INDEX_MCP,
+    MIDDLE_MCP,
+    PALM_POINTS,
+    PINKY_MCP,
+    RING_MCP,
+    WRIST,
+    looks_left,
+    transform,
+)
 from palm_models.photo.litert import Network
 from palm_models.photo.pyramid import Pyramid
 
 INPUT = 224  # side of the network's input in pixels
-PALM_POINTS = [WRIST, 1, INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP]  # they move least against each other
 KNUCKLES = [INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP]
 CROP_SIDE = 6.1  # side of the crop in radii of the palm points, as MediaPipe's own crops on average
 CROP_RISE = 0.42  # its centre above theirs, in radii
@@ -45,20 +53,13 @@ class HandNetwork:
         return Reading(transform(points.reshape(21, 3)[:, :2], back), float(presence[0]), float(right[0]))
 
 
-def looks_left(landmarks: NDArray[np.floating]) -> bool:
-    """True when, with the fingers up, the thumb is on the left: a left palm, or the back of a right hand."""
-    p = np.asarray(landmarks, np.float64)
-    index, little = p[INDEX_MCP] - p[WRIST], p[PINKY_MCP] - p[WRIST]
-    return bool(index[0] * little[1] - index[1] * little[0] > 0)
-
-
 def crop_matrix(landmarks: NDArray[np.floating], mirror: bool) -> NDArray[np.float64]:
     """Similarity (2, 3) from the photo to the network's input: wrist below knuckles, mirrored if asked.
 
     Built from the palm's points alone, so that the crop does not depend on how the fingers are held.
     """
     p = np.asarray(landmarks, np.float64)
-    palm = p[PALM_POINTS]
+    palm = p[list(PALM_POINTS)]
     centre = palm.mean(axis=0)
     radius = np.sqrt(((palm - centre) ** 2).sum(axis=1).mean())
     up = p[KNUCKLES].mean(axis=0) - p[WRIST]

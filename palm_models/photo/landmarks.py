@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.words import Hand
-from palm_models.hand.frame import palm_width, transform
+from palm_models.hand.frame import looks_left, palm_width, transform
 from palm_models.photo.hand_model import DETECTOR, LANDMARKS, LITE, members
-from palm_models.photo.hand_network import HandNetwork, Reading, looks_left
+from palm_models.photo.hand_network import HandNetwork, Reading
 from palm_models.photo.palm_detector import PalmDetector
 from palm_models.photo.pyramid import Pyramid
 

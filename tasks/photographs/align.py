@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from manifests.files.layout import explain_write_errors, fsync_directory, fsync_file
 from manifests.words import View
-from palm_models.hand.frame import frame_matrix, transform
+from palm_models.hand.frame import photo_matrix, transform
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.landmarks import FoundHand, HandFinder
 from palm_models.photo.picture import Picture, PictureError, decode
@@ -207,7 +207,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     source = (hand.landmarks + 0.5) / picture.scale - 0.5
     for view in settings.views:
-        matrix = frame_matrix(hand.landmarks, view, settings.size)
+        matrix = photo_matrix(hand.landmarks, view, settings.size)
         # a finger drawn out beyond the photo's edge would look like a longer one
         image = pyramid.warp(matrix, settings.size, pyramid.edge_colour())
         yield {
@@ -227,7 +227,7 @@ def _rows(
 
 def _unseen(pyramid: Pyramid, hand: FoundHand) -> tuple[str, str] | tuple[()]:
     """Reason and detail when view `palm` shows no skin: nearly black, nearly white, or flat; else nothing."""
-    rgb = pyramid.warp(frame_matrix(hand.landmarks, "palm", LOOK), LOOK, pyramid.edge_colour())
+    rgb = pyramid.warp(photo_matrix(hand.landmarks, "palm", LOOK), LOOK, pyramid.edge_colour())
     low, high = np.percentile(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (1, 99))
     levels = f"grey levels {low:.0f} to {high:.0f} of 255"
     if high < DARK:
@@ -239,7 +239,7 @@ def _unseen(pyramid: Pyramid, hand: FoundHand) -> tuple[str, str] | tuple[()]:
 
 def _inside(hand: FoundHand, rgb: NDArray[np.uint8]) -> float:
     """Share of view `palm` that lies inside the photo, from a grid of 16 × 16 points."""
-    back = cv2.invertAffineTransform(frame_matrix(hand.landmarks, "palm", 16))
+    back = cv2.invertAffineTransform(photo_matrix(hand.landmarks, "palm", 16))
     points = transform(GRID, np.asarray(back, np.float64))
     return float(((points >= 0) & (points < [rgb.shape[1], rgb.shape[0]])).all(axis=1).mean())
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from palm_models.hand.frame import palm_width, transform
+from palm_models.hand.frame import looks_left, palm_width, transform
 from palm_models.photo import landmarks
 from palm_models.photo.hand_model import hand_model
-from palm_models.photo.hand_network import INPUT, Reading, crop_matrix, looks_left
+from palm_models.photo.hand_network import INPUT, Reading, crop_matrix
 from palm_models.photo.landmarks import ATTEMPTS, HandFinder, shown_matrix
 from palm_models.photo.pyramid import Pyramid
 from tests.helpers.hands import SIZE, drawn_hand, moved, noise

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from manifests.files.layout import PublishError
-from palm_models.hand.frame import frame_matrix, palm_width, transform
+from palm_models.hand.frame import palm_width, photo_matrix, transform
 from palm_models.photo.hand_model import HandModelError
 from tasks.photographs.align import (
     REJECTS,
@@ -49,7 +49,7 @@ def aligned(tmp_path_factory):
     """The folder, the report and both tables of a run over good and bad photos."""
     folder = tmp_path_factory.mktemp("align")
     left, right = drawn_hand("left")[0], drawn_hand("right")[0]
-    half = np.array([[1.0, 0, 0], [0, 1, 0.42 * SIZE]])
+    half = np.array([[1.0, 0, 0], [0, 1, 0.46 * SIZE]])
     pictures = {
         "right.jpg": right,
         "nothing.png": noise(),
@@ -118,7 +118,7 @@ def test_landmarks_are_in_the_pixels_of_the_view_and_of_the_photo(aligned):
     rows = aligned[2]
     for row in rows:
         here, source = (np.array(row[n]).reshape(21, 2) for n in ("landmarks", "source_landmarks"))
-        expected = transform(source, frame_matrix(source, row["view"], 96))
+        expected = transform(source, photo_matrix(source, row["view"], 96))
         np.testing.assert_allclose(here, expected, atol=0.05)
     truth = drawn_hand("left")[1] * 2000 / SIZE
     large = np.array(rows[-1]["source_landmarks"]).reshape(21, 2)
@@ -132,7 +132,7 @@ def test_pictures_show_what_the_landmarks_say(aligned):
         view = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
         assert view.shape == (96, 96, 3)
         source = np.array(row["source_landmarks"], np.float32).reshape(21, 2)
-        matrix = frame_matrix(source, row["view"], 96)
+        matrix = photo_matrix(source, row["view"], 96)
         inner = np.array(row["landmarks"]).reshape(21, 2)
         inner = inner[((inner > 4) & (inner < 91)).all(axis=1)]
         inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
