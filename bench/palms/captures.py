@@ -54,7 +54,7 @@ def compare(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Pair | None:
     start, none = np.eye(2, 3, dtype=np.float32), np.zeros((SIZE, SIZE, 2), np.float32)
     ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
     try:
-        fit = cv2.findTransformECC(_lines(a), _lines(b), start, cv2.MOTION_AFFINE, ends)[1]
+        fit = cv2.findTransformECC(lines(a), lines(b), start, cv2.MOTION_AFFINE, ends)[1]
     except cv2.error:  # it did not converge
         return None
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -70,7 +70,8 @@ def compare(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Pair | None:
     return Pair(np.asarray(fit, np.float32), _agreement(a, fitted), _agreement(a, flowed), moved)
 
 
-def _lines(grey: NDArray[Any]) -> Float:
+def lines(grey: NDArray[Any]) -> Float:
+    """What is finer than light and coarser than noise, in grey levels."""
     soft = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 2.0)
     return np.asarray(soft - cv2.GaussianBlur(soft, (0, 0), 12.0), np.float32)
 

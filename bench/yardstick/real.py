@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from palm_models.photo.hand_model import hand_model
 from palm_models.photo.picture import decode
 from tasks.photographs.align import Settings, align_photo, make_finder
+from tasks.work.closure import HERE
 
 Pictures = NDArray[np.uint8]
 SETS = ("11k", "coep")
@@ -35,12 +36,13 @@ class Palms:
 
 
 def real_sets(folder: Path, cache: Path, size: int) -> list[Palms]:
-    """Every set of real-dev, aligned at `size` px; aligned again only where the cache has none."""
+    """Every set of real-dev, aligned at `size` px; anew where the cache has none of this aligner's."""
     return [_cached(folder / name, cache, size) for name in SETS]
 
 
 def _cached(folder: Path, cache: Path, size: int) -> Palms:
-    kept = cache / f"real_dev_{folder.name}_{size}.npz"
+    aligner = HERE.digest("tasks.photographs.align")[:8]  # another one cuts other palms
+    kept = cache / f"real_dev_{folder.name}_{size}_{aligner}.npz"
     if not kept.is_file():
         palms = aligned(folder, size)
         cache.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,7 @@ def aligned(folder: Path, size: int) -> Palms:
     finder = make_finder(hand_model("").absolute(), settings)
     reasons: Counter[str] = Counter()
     pictures, hands = [], []
-    for photo in _listed(folder):
+    for photo in listed(folder):
         outcome = align_photo(finder, photo, settings)
         reasons[outcome.reject["reason"] if outcome.reject else "aligned"] += 1
         for row in outcome.rows:
@@ -72,7 +74,7 @@ def aligned(folder: Path, size: int) -> Palms:
     return Palms(folder.name, np.stack([pictures[k] for k in keep]), np.array([hands[k] for k in keep]), note)
 
 
-def _listed(folder: Path) -> Iterator[dict[str, Any]]:
+def listed(folder: Path) -> Iterator[dict[str, Any]]:
     """Photographs as the aligner reads them from photos.parquet."""
     found = [p for p in sorted(folder.glob("*/*")) if p.suffix.lower() in {".jpg", ".jpeg", ".png"}]
     if not found:
