@@ -128,21 +128,22 @@ def _edged(groove: Float, sigma: float, edge: float) -> Float:
 
 
 def _thumb_folds(identity: Identity) -> Curves:
-    """Broad folds that an adducted thumb throws over its ball."""
+    """Folds that a thumb brought in throws over its ball, from the web on, along the life crease."""
     rng = generator(identity.texture_seed, Draw.ATLAS_SKIN, 3)
     creases = []
-    for k in range(int(rng.integers(1, 4))):
+    for k in range(int(rng.integers(2, 6))):
+        width = float(rng.uniform(0.022, 0.055))
         creases.append(
             Crease(
                 "fold",
-                0.72 - 0.05 * k + float(rng.normal(0, 0.03)),
-                0.50 + 0.13 * k + float(rng.normal(0, 0.04)),
-                float(rng.normal(176, 14)),
-                float(rng.uniform(0.28, 0.6)),
-                tuple(float(v) for v in rng.normal(-25, 40, 5)),
-                float(identity.thumb_folds * rng.uniform(0.5, 1.1)),
-                float(rng.uniform(0.05, 0.11)),
-                from_start=0.7,
+                0.66 + float(rng.normal(0, 0.03)),
+                0.30 + 0.09 * k + float(rng.normal(0, 0.025)),
+                float(rng.normal(172, 10)),
+                float(rng.uniform(0.4, 0.75)) * (1 - 0.08 * k),
+                tuple(float(v) for v in rng.normal(-75, 40, 5)),
+                float(identity.thumb_folds * rng.uniform(6, 14)) * width,
+                width,
+                from_start=0.6,
             )
         )
     return curves(creases, 24)

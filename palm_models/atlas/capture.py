@@ -29,6 +29,7 @@ class Capture(plain.Capture):
     """
 
     device: str
+    strain: float
     mottle_drift: float
     grey: bool
     band: float

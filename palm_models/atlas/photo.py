@@ -15,7 +15,7 @@ from palm_models.render.ridges import upsample
 from palm_models.render.shade import light_colour
 from palm_models.render.skin import palette
 from palm_models.render.surface import Canvas
-from palm_models.render.warp import Warp
+from palm_models.render.warp import Skin, Warp
 from palm_models.seeds import Draw
 
 Float = NDArray[np.float32]
@@ -24,8 +24,37 @@ SOFT = 0.011  # palm widths that red light travels in skin
 FADES = 6  # cells a side in which lines fade
 MOUNDS = ((0.46, 0.66, 0.25, 0.085), (-0.40, 0.62, 0.27, 0.055), (0.36, -0.03, 0.13, 0.030),
           (0.02, -0.08, 0.13, 0.030), (-0.32, -0.02, 0.13, 0.030), (0.02, 0.38, 0.24, -0.035))  # fmt: skip
+BALL, BALL_REACH = (0.55, 0.62), (0.24, 0.30)  # of the thumb: middle and extent, palm widths
+BALL_WAY = (-0.0019, -0.0016)  # palm widths it moves for each degree that the thumb is brought in
+HOLLOW, HOLLOW_REACH = (0.0, 0.4), 1.3  # where strain has its middle, and from where fingers are spared
+SWELL = 0.8  # share of the strain by which it differs over a palm width
 
-__all__ = ["Layers", "form", "lay", "light_colour", "shade"]
+__all__ = ["Layers", "LooseSkin", "form", "lay", "light_colour", "shade"]
+
+
+class LooseSkin(Skin):
+    """Skin that also follows the thumb, and is strained as a whole when the hand is hollowed or flattened.
+
+    So do two photographs of a palm differ most: after a similarity, flow between them is of low order, and
+    largest on the ball of the thumb (`python -m bench.palms.captures`).
+    """
+
+    def __init__(self, capture: Capture) -> None:
+        super().__init__(capture)
+        rng = np.random.default_rng(np.random.SeedSequence(capture.skin_seed, spawn_key=(2,)))
+        long, skew, *swell = capture.strain * rng.standard_normal(4)
+        self.strain = np.array([[long, skew], [skew, -long]])
+        self.swell = SWELL * np.array(swell)
+        self.pull = capture.thumb * np.array(BALL_WAY)
+
+    def shift(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Displacement (..., 2) of the skin seen at points (..., 2), in palm widths."""
+        ball = np.exp(-0.5 * (((points - BALL) / BALL_REACH) ** 2).sum(axis=-1, keepdims=True))
+        from_middle = points - HOLLOW
+        square = (from_middle**2).sum(axis=-1, keepdims=True)
+        palm = np.exp(-((square / HOLLOW_REACH**2) ** 2))
+        strained = palm * (from_middle @ self.strain + square * self.swell)
+        return np.asarray(super().shift(points) + ball * self.pull + strained)
 
 
 @dataclass(frozen=True)
@@ -51,7 +80,7 @@ def lay(atlas: Atlas, seen: Warp, identity: Identity, capture: Capture) -> Layer
     fade = [np.exp(capture.fading * upsample(c, at[0].shape)) for c in cells]
     grooves = (lines @ gains(capture)) * fade[1]
     crease = deep[..., 0] * fade[0] * np.float32(capture.principal_gain * (1.1 - 0.2 * capture.stretch))
-    folded = np.float32(np.clip(0.7 - capture.thumb / 18, 0, 1.6)) * deep[..., 2]
+    folded = np.float32(np.clip(0.7 + capture.thumb / 18, 0, 1.6)) * deep[..., 2]
     valley = deep[..., 1] * np.float32(capture.principal_gain)
     height = -(LINE * grooves + CREASE * crease + VALLEY * valley + FOLD * folded)
     height += np.float32(MICRO * capture.texture_gain) * deep[..., 3]

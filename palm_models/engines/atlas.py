@@ -14,7 +14,7 @@ from palm_models.atlas.camera import photograph
 from palm_models.atlas.capture import Capture
 from palm_models.atlas.identity import Identity
 from palm_models.atlas.outline import REAL, cover, details, form
-from palm_models.atlas.photo import Layers, lay, shade
+from palm_models.atlas.photo import Layers, LooseSkin, lay, shade
 from palm_models.atlas.scenery import background, shadow
 from palm_models.atlas.worn import wear
 from palm_models.engines.base import Drawing
@@ -65,7 +65,7 @@ def working_side(view: View, size: int) -> int:
 def render(atlas: Atlas, identity: Identity, capture: Capture, view: View, size: int) -> Drawing:
     """One capture of an atlas already drawn."""
     side = working_side(view, size)
-    seen = warp(identity, capture, view, side, REAL)
+    seen = warp(identity, capture, view, side, REAL, LooseSkin(capture))
     light = scene(lay(atlas, seen, identity, capture), seen, identity, capture)
     if view != "palm":  # tones are made equal in regions of interest, nobody's camera does so
         capture = replace(capture, equalise=0.0)

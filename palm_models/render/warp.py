@@ -42,11 +42,18 @@ class Warp:
     posed: Skeleton
 
 
-def warp(identity: Identity, capture: Capture, view: View, size: int, build: Build = PLAIN) -> Warp:
-    """The geometry of one capture of one identity in one view."""
+def warp(
+    identity: Identity,
+    capture: Capture,
+    view: View,
+    size: int,
+    build: Build = PLAIN,
+    skin: Skin | None = None,
+) -> Warp:
+    """The geometry of one capture of one identity in one view; `skin`: how it moves, else as `Skin` has it."""
     skeleton = rest(identity.scalars(), build)
     posed = pose(skeleton, capture)
-    skin = Skin(capture)
+    skin = skin or Skin(capture)
     flat = _deform(landmarks(posed), skin)
     tilt = _tilt(capture, identity.hand == "left")
     seen = _project(tilt, flat)

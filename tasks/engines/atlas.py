@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from palm_models.engines.base import Drawer
 
 
-STILL = {**STRAIGHT, "device": "contactless_box", "grey": False, "deformation": 0.0}
+STILL = {**STRAIGHT, "device": "contactless_box", "grey": False, "deformation": 0.0, "strain": 0.0}
 
 
 class Atlas(Engine):
