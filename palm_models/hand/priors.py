@@ -68,7 +68,7 @@ CAPTURE: dict[str, Prior] = {
     "tilt_y": normal("tilt about the vertical axis, degrees", 0.0, 4.0, -30.0, 30.0),
     "spread": normal("finger spread added to the resting hand, degrees", 0.0, 5.0, -10.0, 14.0),
     "sway": normal("all fingers leaning to one side, degrees", 0.0, 3.5, -10.0, 10.0),
-    "thumb": normal("thumb abduction added to the resting hand, degrees", 0.0, 9.0, -28.0, 22.0),
+    "thumb": normal("how far the thumb is brought in from where it rests, degrees", 0.0, 9.0, -28.0, 22.0),
     "bend": lognormal("bend of the fingers towards the camera, degrees", 10.0, 0.5, 0.0, 40.0),
     # skin
     "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.009, 0.4, 0.0, 0.05),

@@ -50,7 +50,7 @@ def warp(
     build: Build = PLAIN,
     skin: Skin | None = None,
 ) -> Warp:
-    """The geometry of one capture of one identity in one view; `skin`: how it moves, else as `Skin` has it."""
+    """The geometry of one capture of one identity in one view; `skin`: how it moves, else `Skin`."""
     skeleton = rest(identity.scalars(), build)
     posed = pose(skeleton, capture)
     skin = skin or Skin(capture)

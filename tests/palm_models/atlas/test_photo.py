@@ -1,0 +1,45 @@
+"""How skin moves in the atlas's captures: with the thumb, and as a whole."""
+
+import numpy as np
+import pytest
+
+from palm_models.atlas.capture import make_capture
+from palm_models.atlas.photo import LooseSkin
+from palm_models.render.warp import Skin
+
+BALL, RIM, FINGERTIP = np.array([0.55, 0.62]), np.array([-0.45, 0.4]), np.array([0.45, -1.5])
+STILL = {"thumb": 0.0, "strain": 0.0, "deformation": 0.0}
+
+
+def moved(place, capture=0, **controls):
+    """Displacement of the skin at a place, palm widths."""
+    return LooseSkin(make_capture(5, 0, "right", capture, {**STILL, **controls})).shift(place)
+
+
+def test_a_thumb_brought_in_pushes_its_ball_towards_the_middle_of_the_palm():
+    inwards = moved(BALL, thumb=20.0)
+    assert inwards[0] < -0.02 and inwards[1] < -0.02
+    np.testing.assert_allclose(moved(BALL, thumb=-20.0), -inwards)
+    assert np.linalg.norm(moved(RIM, thumb=20.0)) < 0.001
+
+
+def test_strain_moves_the_palm_and_spares_the_fingers():
+    grid = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 9), np.linspace(-0.1, 0.9, 9)), axis=-1)
+    sizes = [np.linalg.norm(moved(grid, c, strain=0.05), axis=-1) for c in range(20)]
+    assert 0.005 < np.mean(sizes) < 0.05
+    assert np.mean([np.linalg.norm(moved(FINGERTIP, c, strain=0.05)) for c in range(20)]) < 0.02
+
+
+def test_without_thumb_and_strain_skin_moves_as_in_every_engine():
+    capture = make_capture(5, 0, "right", 1, {"thumb": 0.0, "strain": 0.0})
+    np.testing.assert_array_equal(LooseSkin(capture).shift(RIM), Skin(capture).shift(RIM))
+
+
+@pytest.mark.parametrize("capture", range(3))
+def test_strain_is_smooth_enough_to_be_undone(capture):
+    """The way back is found by repetition, which needs a displacement that changes slower than place does."""
+    skin = LooseSkin(make_capture(5, 0, "right", capture, {"thumb": -28.0, "strain": 0.12}))
+    point = place = np.array([[0.5, 0.6], [-0.4, 0.8], [0.0, -0.1]])
+    for _ in range(40):
+        place = point + skin.shift(place)
+    np.testing.assert_allclose(place - skin.shift(place), point, atol=1e-4)
