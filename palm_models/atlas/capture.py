@@ -29,13 +29,13 @@ class Capture(plain.Capture):
     """
 
     device: str
-    strain: float
     mottle_drift: float
     grey: bool
     band: float
     equalise: float
     lines: float
     veil: float
+    strain: float
     session: int
     session_seed: int
 

@@ -53,9 +53,7 @@ CAPTURE: dict[str, Prior] = priors.CAPTURE | {
     "shift_y": normal("shift of the view, as a share of its side", 0.0, 0.027, -0.12, 0.12, shared=0.3),
     "tilt_x": normal("tilt about the horizontal axis, degrees", 0.0, 4.5, -30.0, 30.0, shared=0.3),
     "tilt_y": normal("tilt about the vertical axis, degrees", 0.0, 4.5, -30.0, 30.0, shared=0.3),
-    "thumb": normal("how far the thumb is brought in from where it rests, degrees", 0.0, 11.0, -28.0, 22.0),
-    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.002, 0.8, 0.0, 0.024),
-    "strain": lognormal("stretch of the whole palm as the hand is hollowed, a share", 0.025, 0.5, 0.0, 0.12),
+    "deformation": lognormal("size of the smooth skin deformation, in palm widths", 0.0008, 1.0, 0.0, 0.024),
     "stretch": uniform("stretch of the skin: 0 loose, 1 taut with closed lines", 0.15, 0.75, shared=0.6),
     "fading": lognormal("how unevenly creases show over the palm", 0.04, 0.5, 0.0, 1.0),
     "principal_gain": lognormal("visibility of principal creases, a factor", 1.0, 0.10, 0.4, 1.8, shared=0.5),
@@ -79,6 +77,7 @@ CAPTURE: dict[str, Prior] = priors.CAPTURE | {
     "equalise": uniform("how far tones of a palm are made equal, 0 to 1", 0.0, 0.25, shared=0.6),
     "lines": uniform("strength of a scanner's lines, in grey levels", 0.0, 0.1, shared=0.8),
     "veil": uniform("light scattered over the picture, as a share of white", 0.0, 0.03, shared=0.5),
+    "strain": lognormal("stretch of the whole palm as the hand is hollowed, a share", 0.008, 0.9, 0.0, 0.1),
 }  # fmt: skip
 
 # What a device changes: everything not named is drawn as above.

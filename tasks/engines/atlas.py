@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from palm_models.engines.base import Drawer
 
 
-STILL = {**STRAIGHT, "device": "contactless_box", "grey": False, "deformation": 0.0, "strain": 0.0}
+STILL = {
+    **STRAIGHT, "device": "contactless_box", "grey": False, "deformation": 0.0, "strain": 0.0, "thumb": 0.0,
+}  # fmt: skip
 
 
 class Atlas(Engine):

@@ -38,7 +38,7 @@ def test_without_thumb_and_strain_skin_moves_as_in_every_engine():
 @pytest.mark.parametrize("capture", range(3))
 def test_strain_is_smooth_enough_to_be_undone(capture):
     """The way back is found by repetition, which needs a displacement that changes slower than place does."""
-    skin = LooseSkin(make_capture(5, 0, "right", capture, {"thumb": -28.0, "strain": 0.12}))
+    skin = LooseSkin(make_capture(5, 0, "right", capture, {"thumb": -28.0, "strain": 0.1}))
     point = place = np.array([[0.5, 0.6], [-0.4, 0.8], [0.0, -0.1]])
     for _ in range(40):
         place = point + skin.shift(place)
