@@ -23,6 +23,7 @@ Float = NDArray[np.float32]
 SIZE, RIM = 128, 16  # px; what the fit brings in from outside is not compared
 EDGES = (0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # px, sd of the blurs between which a band lies
 SMOOTH = 5.0  # px, sd: skin does not move in smaller patches
+ORDERS = ("similarity", "affine", "quadratic", "cubic")  # maps fitted to the way from one palm to the other
 ROBUST = 1.4826  # sd over median absolute deviation of normal values
 
 
@@ -33,7 +34,7 @@ class Pair:
     affine: Float
     fitted: Float
     flowed: Float
-    moved: float  # px, root mean square of the flow
+    moved: Float  # px, root mean square of the way that is left after each of ORDERS
 
 
 def pairs(x: NDArray[np.uint8], y: NDArray[Any], most: int) -> Iterator[Pair]:
@@ -65,9 +66,22 @@ def compare(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Pair | None:
     flow = cv2.GaussianBlur(dense.calc(_even(a), _even(fitted), none), (0, 0), SMOOTH)
     at = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1).astype(np.float32) + flow
     flowed = cv2.remap(fitted, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    inner = flow[RIM:-RIM, RIM:-RIM] - flow[RIM:-RIM, RIM:-RIM].mean((0, 1))
-    moved = float(np.sqrt((inner**2).sum(-1).mean()))
-    return Pair(np.asarray(fit, np.float32), _agreement(a, fitted), _agreement(a, flowed), moved)
+    return Pair(np.asarray(fit, np.float32), _agreement(a, fitted), _agreement(a, flowed), _left(fit, at))
+
+
+def _left(fit: NDArray[Any], at: Float) -> Float:
+    """Of the way to the other palm, in px: what no map of each order explains, root mean squares (4,)."""
+    inner = (slice(RIM, -RIM),) * 2
+    there = (at @ fit[:, :2].T + fit[:, 2])[inner].reshape(-1, 2).astype(np.float64)
+    here = (
+        np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1)[inner].reshape(-1, 2) - SIZE / 2
+    ) / SIZE
+    x, y = here.T
+    powers = [[x**i * y**j for i in range(4) for j in range(4) if i + j <= n] for n in (1, 2, 3)]
+    plane, target = x + 1j * y, there @ (1, 1j)  # as complex numbers a similarity is one factor and one sum
+    bases = [np.stack([np.ones_like(plane), plane], 1), *(np.stack(p, 1).astype(complex) for p in powers)]
+    gaps = [target - base @ np.linalg.lstsq(base, target, rcond=None)[0] for base in bases]
+    return np.array([np.sqrt((np.abs(gap) ** 2).mean()) for gap in gaps], np.float32)
 
 
 def lines(grey: NDArray[Any]) -> Float:
@@ -100,11 +114,12 @@ def describe(name: str, found: list[Pair]) -> str:
     size = np.sqrt(np.abs(np.linalg.det(fits[:, :, :2])))
     middle = np.array([SIZE / 2, SIZE / 2, 1.0])
     shift = ((fits @ middle) - middle[:2]) / SIZE
-    flow = np.quantile([pair.moved for pair in found], (0.1, 0.5, 0.9))
+    left = np.quantile([pair.moved for pair in found], (0.1, 0.5, 0.9), axis=0).T
     lines = [
         f"{name}: {len(found)} pairs",
         f"  turn {robust(turn):.1f} degrees, scale {robust(size):.3f}, shift {robust(shift):.3f} of the side",
-        "  flow left, px, at 10, 50 and 90 % of the pairs: " + " ".join(f"{v:.2f}" for v in flow),
+        "  left after a map of each order, px, at 10, 50 and 90 % of the pairs: "
+        + ", ".join(f"{o} " + " ".join(f"{v:.2f}" for v in q) for o, q in zip(ORDERS, left, strict=True)),
     ]
     for what in ("fitted", "flowed"):
         bands = np.stack([getattr(pair, what) for pair in found])
