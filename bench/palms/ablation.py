@@ -20,7 +20,7 @@ PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"fine_lines": 0.0, "soft_lines": 0.0, "wrinkles": 8, "grain": 0.1, "thenar_mesh": 0.0}, {},
     ),
     "devices": ({}, {"device": "contactless_box"}),
-    "deformation": ({}, {"deformation": 0.0}),
+    "deformation": ({}, {"deformation": 0.0, "strain": 0.0, "thumb": 0.0}),
     "sessions": ({}, {}),
 }  # fmt: skip
 
