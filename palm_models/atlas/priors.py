@@ -45,7 +45,7 @@ IDENTITY: dict[str, Prior] = priors.IDENTITY | {
 CAPTURE: dict[str, Prior] = priors.CAPTURE | {
     "device": choice(
         "device that takes the picture", shared=0.5,
-        contactless_box=3.5, phone_indoors=0.6, phone_outdoors=0.4, webcam=0.49, spectral=0.8, scanner=0.25,
+        contactless_box=3.5, phone_indoors=0.6, phone_outdoors=0.4, webcam=0.52, spectral=0.8, scanner=0.25,
     ),
     "rotation": normal("turn of the view against the true frame, degrees", 0.0, 1.7, -18.0, 18.0, shared=0.4),
     "scale": normal("size of the hand in the view, as a factor", 1.0, 0.027, 0.82, 1.2, shared=0.4),
