@@ -26,10 +26,11 @@ class Draw(IntEnum):
     ATLAS_CAPTURE = 12  # circumstances: (subject, hand, capture)
     ATLAS_SESSION = 13  # what captures of a session share: (subject, hand, session)
     REFINED_STEP = 14  # parts and noise of a step of the refined engine's training: (step)
-    # From seeds that were themselves drawn: an identity's texture_seed, a session's, a capture's scene_seed.
+    # From seeds that were themselves drawn: an identity's texture_seed, a session's, a capture's seeds.
     ATLAS_NAILS = 50
     ATLAS_SCENE = 51
     ATLAS_WORN = 52
+    ATLAS_STRAIN = 53  # how a hand is hollowed, from a capture's skin_seed: ()
     ATLAS_LINES = 60  # thin lines: (stream), (field, …)
     ATLAS_SKIN = 70  # all else on the skin: (stream), (field, …)
     REFINED_SKIN = 80  # what the skin network starts from: ()

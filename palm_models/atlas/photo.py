@@ -16,7 +16,7 @@ from palm_models.render.shade import light_colour
 from palm_models.render.skin import palette
 from palm_models.render.surface import Canvas
 from palm_models.render.warp import Skin, Warp
-from palm_models.seeds import Draw
+from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
 LINE, CREASE, VALLEY, FOLD, MICRO = 0.0046, 0.0068, 0.0075, 0.020, 0.00070  # heights of depth 1, palm widths
@@ -41,7 +41,7 @@ class LooseSkin(Skin):
 
     def __init__(self, capture: Capture) -> None:
         super().__init__(capture)
-        rng = np.random.default_rng(np.random.SeedSequence(capture.skin_seed, spawn_key=(2,)))
+        rng = generator(capture.skin_seed, Draw.ATLAS_STRAIN)
         long, skew, *swell = capture.strain * rng.standard_normal(4)
         self.strain = np.array([[long, skew], [skew, -long]])
         self.swell = SWELL * np.array(swell)
