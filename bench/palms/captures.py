@@ -73,10 +73,7 @@ def _left(fit: NDArray[Any], at: Float) -> Float:
     """Of the way to the other palm, in px: what no map of each order explains, root mean squares (4,)."""
     inner = (slice(RIM, -RIM),) * 2
     there = (at @ fit[:, :2].T + fit[:, 2])[inner].reshape(-1, 2).astype(np.float64)
-    here = (
-        np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1)[inner].reshape(-1, 2) - SIZE / 2
-    ) / SIZE
-    x, y = here.T
+    y, x = np.mgrid[:SIZE, :SIZE][(slice(None), *inner)].reshape(2, -1) / SIZE - 0.5
     powers = [[x**i * y**j for i in range(4) for j in range(4) if i + j <= n] for n in (1, 2, 3)]
     plane, target = x + 1j * y, there @ (1, 1j)  # as complex numbers a similarity is one factor and one sum
     bases = [np.stack([np.ones_like(plane), plane], 1), *(np.stack(p, 1).astype(complex) for p in powers)]
@@ -115,7 +112,7 @@ def describe(name: str, found: list[Pair]) -> str:
     middle = np.array([SIZE / 2, SIZE / 2, 1.0])
     shift = ((fits @ middle) - middle[:2]) / SIZE
     left = np.quantile([pair.moved for pair in found], (0.1, 0.5, 0.9), axis=0).T
-    lines = [
+    told = [
         f"{name}: {len(found)} pairs",
         f"  turn {robust(turn):.1f} degrees, scale {robust(size):.3f}, shift {robust(shift):.3f} of the side",
         "  left after a map of each order, px, at 10, 50 and 90 % of the pairs: "
@@ -124,8 +121,8 @@ def describe(name: str, found: list[Pair]) -> str:
     for what in ("fitted", "flowed"):
         bands = np.stack([getattr(pair, what) for pair in found])
         each = zip(bands.mean(axis=0), np.quantile(bands, 0.1, axis=0), strict=True)
-        lines.append(f"  agreement {what}, mean (10 %): " + " ".join(f"{m:.2f} ({q:.2f})" for m, q in each))
-    return "\n".join(lines)
+        told.append(f"  agreement {what}, mean (10 %): " + " ".join(f"{m:.2f} ({q:.2f})" for m, q in each))
+    return "\n".join(told)
 
 
 def robust(values: NDArray[np.floating]) -> float:

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from palm_models.atlas.atlas import draw_atlas
 from palm_models.atlas.capture import make_capture
-from palm_models.atlas.photo import LooseSkin
-from palm_models.render.warp import Skin
+from palm_models.atlas.identity import make_identity
+from palm_models.atlas.outline import REAL
+from palm_models.atlas.photo import LooseSkin, lay
+from palm_models.hand.frame import INDEX_MCP, THUMB_TIP
+from palm_models.render.warp import Skin, warp
 
 BALL, RIM, FINGERTIP = np.array([0.55, 0.62]), np.array([-0.45, 0.4]), np.array([0.45, -1.5])
 STILL = {"thumb": 0.0, "strain": 0.0, "deformation": 0.0}
@@ -21,6 +25,22 @@ def test_a_thumb_brought_in_pushes_its_ball_towards_the_middle_of_the_palm():
     assert inwards[0] < -0.02 and inwards[1] < -0.02
     np.testing.assert_allclose(moved(BALL, thumb=-20.0), -inwards)
     assert np.linalg.norm(moved(RIM, thumb=20.0)) < 0.001
+
+
+def test_a_thumb_brought_in_comes_nearer_and_throws_folds_over_its_ball():
+    identity = make_identity(5, 0, "right", {"thumb_folds": 1.5})
+    atlas = draw_atlas(identity, "palm", 96)
+
+    def seen(thumb):
+        """How near the thumb is to the index finger, and the valleys of the skin."""
+        capture = make_capture(5, 0, "right", 0, {**STILL, "thumb": thumb})
+        geometry = warp(identity, capture, "palm", 96, REAL, Skin(capture))
+        tip, knuckle = geometry.landmarks[[THUMB_TIP, INDEX_MCP]]
+        return np.linalg.norm(tip - knuckle), lay(atlas, geometry, identity, capture).valley
+
+    (near, folded), (far, flat) = seen(20.0), seen(-25.0)
+    assert near < far
+    assert (folded - flat)[40:, 48:].max() > 0.3
 
 
 def test_strain_moves_the_palm_and_spares_the_fingers():
