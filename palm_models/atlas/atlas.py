@@ -25,13 +25,13 @@ WHOLE = (-0.95, -1.85, 1.85, 1.95)
 GROUPS = 4  # directions of lines that stretched skin closes or opens together, 45 degrees apart
 PRINCIPAL = ("heart", "head", "life", "fate", "sun", "mercury", "inner_life", "branch", "flexion")
 DETAIL = 90  # points of a principal crease
-# octaves of fields as (cell in palm widths, weight): swellings of skin, grain, tones, veins
+# octaves of fields as (cell in palm widths, weight): swellings of skin, grain, veins
 PADS = ((0.15, 4.5), (0.085, 2.2), (0.05, 0.9), (0.03, 0.35))
 GRAINS = ((0.028, 0.30), (0.016, 0.50), (0.010, 0.85), (0.007, 0.95), (0.0042, 0.40))
-TONES = ((0.21, 0.036), (0.12, 0.076), (0.075, 0.072), (0.034, 0.006))
 VEINS = ((0.31, 1.0), (0.17, 0.7), (0.09, 0.4), (0.05, 0.25))  # they run where this field is 0
 FINGERS, FOREARM = (-0.25, -0.5), (1.0, 1.35)  # y from which, and to which, skin calms, palm widths
-CALM = 0.3  # what is left of a palm's swellings and tones there
+CALM = 0.3  # what is left of a palm's swellings there
+HOLLOWS = ((0.014, 2.47), (0.035, 1.8))  # skin about creases: sd in palm widths of its hollow, gain
 LEAST_PERIOD = 2.4  # pixels of a friction ridge, below which the atlas cannot carry it
 PERIOD_CLEAR = 3.4  # from here on it does fully
 
@@ -59,7 +59,9 @@ def draw_atlas(identity: Identity, view: View, density: float) -> Atlas:
     principal = principal_creases(identity, canvas)
     lines = line_layers(identity, canvas)
     grooves = np.clip(principal, 0, None) + 0.5 * np.clip(lines.max(axis=2), 0, None)
-    valley = cv2.GaussianBlur(grooves, (0, 0), 0.014 * density) * 1.9
+    valley = canvas.blank()
+    for width, gain in HOLLOWS:
+        valley += np.float32(gain) * cv2.GaussianBlur(grooves, (0, 0), width * density)
     dark, light = (drawn(some, canvas) for some in soft_lines(identity))
     valley += _calm(canvas) * (dark - np.float32(0.8) * light)
     folds = drawn(_thumb_folds(identity), canvas)
@@ -190,7 +192,7 @@ def _colour(identity: Identity, canvas: Canvas) -> list[Float]:
 
 
 def _calm(canvas: Canvas) -> Float:
-    """Share (h, 1) of a palm's swellings and tones that skin has: less on fingers and forearm."""
+    """Share (h, 1) of a palm's swellings that skin has: less on fingers and forearm."""
     y = canvas.origin[1] + np.arange(canvas.shape[0], dtype=np.float32) / canvas.density
     beyond = [np.clip((y - near) / (far - near), 0, 1) for near, far in (FINGERS, FOREARM)]
     return np.asarray(1 - (1 - CALM) * np.maximum(*beyond), np.float32)[:, None]
@@ -211,16 +213,11 @@ def _dark(identity: Identity, canvas: Canvas) -> Float:
     out = canvas.blank()
     for fan in FANS:
         out += np.float32(fan.dark * identity.fans) * canvas.spot(fan.x, fan.y, fan.reach)
-    out *= np.float32(0.55)
+    out *= np.float32(0.55 * (0.6 + 0.4 * identity.rim_pigment))
     if canvas.origin[1] < PALM[1]:  # the fingers are seen
         bands = curves(dark_bands(identity, rest(identity.scalars())), 24)
         out += np.float32(0.12 * identity.crease_pigment) * drawn(bands, canvas)
-    strength = 0.6 + 0.4 * identity.rim_pigment
-    tones = [
-        (strength * weight, Field(identity.texture_seed, (Draw.ATLAS_SKIN, 9, k), cell, 64))
-        for k, (cell, weight) in enumerate(TONES)
-    ]
-    return out + _calm(canvas) * swept(tones, canvas) + moles(identity, canvas)
+    return out + moles(identity, canvas)
 
 
 def moles(identity: Identity, canvas: Canvas) -> Float:

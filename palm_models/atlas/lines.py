@@ -15,7 +15,7 @@ from palm_models.seeds import Draw, generator
 Array = NDArray[np.float64]
 POINTS = 10  # of a thin line
 SIGMA = (0.0023, 0.35)  # standard deviation of a thin line's profile, median in palm widths, log-sd
-SOFT_SIGMA = (0.0122, 0.4)  # of soft lines
+SOFT_SIGMA = (0.0183, 0.4)  # of soft lines
 DEPTH_SD, LENGTH_SD, STATURE = (
     0.55,
     0.55,

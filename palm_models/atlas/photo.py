@@ -20,13 +20,15 @@ from palm_models.seeds import Draw, generator
 
 Float = NDArray[np.float32]
 LINE, CREASE, VALLEY, FOLD, MICRO = 0.0046, 0.0068, 0.0075, 0.020, 0.00070  # heights of depth 1, palm widths
+PALER = 0.8  # scars and calluses, beside those of palm_models.render.skin
 SOFT = 0.011  # palm widths that red light travels in skin
 FADES = 6  # cells a side in which lines fade
-MOUNDS = ((0.46, 0.66, 0.25, 0.085), (-0.40, 0.62, 0.27, 0.055), (0.36, -0.03, 0.13, 0.030),
-          (0.02, -0.08, 0.13, 0.030), (-0.32, -0.02, 0.13, 0.030), (0.02, 0.38, 0.24, -0.035))  # fmt: skip
+MOUNDS = ((0.46, 0.66, 0.25, 0.153), (-0.40, 0.62, 0.27, 0.099), (0.36, -0.03, 0.13, 0.054),
+          (0.02, -0.08, 0.13, 0.054), (-0.32, -0.02, 0.13, 0.054), (0.02, 0.38, 0.24, -0.063))  # fmt: skip
 BALL, BALL_REACH = (0.55, 0.62), (0.24, 0.30)  # of the thumb: middle and extent, palm widths
 BALL_WAY = (-0.0019, -0.0016)  # palm widths it moves for each degree that the thumb is brought in
 HOLLOW, HOLLOW_REACH = (0.0, 0.4), 1.3  # where strain has its middle, and from where fingers are spared
+BEND, PATCHY = 0.75, 0.55  # of light's fall-off, beside its slope from the middle of a view to its rim
 SWELL = 0.8  # share of the strain by which it differs over a palm width
 
 __all__ = ["Layers", "LooseSkin", "form", "lay", "light_colour", "shade"]
@@ -161,11 +163,18 @@ def _highlight(gx: Float, gy: Float, towards: tuple[float, float, float]) -> Flo
 
 
 def _unevenness(capture: Capture, shape: tuple[int, ...]) -> Float:
+    """Light (h, w) that falls off to a side, to the middle or the rim, and a little in patches.
+
+    A recogniser taught by palms whose light is even takes a tenth more light on one side for another hand
+    (bench/README.md).
+    """
     rng = np.random.default_rng(capture.light_seed)
     cells = rng.standard_normal((3, 3), np.float32)
-    return np.asarray(
-        np.exp(np.float32(capture.unevenness) * upsample(cells, (shape[0], shape[1]))), np.float32
-    )
+    y, x = np.linspace(-1, 1, shape[0])[:, None], np.linspace(-1, 1, shape[1])
+    slope, bend = rng.standard_normal(2), BEND * rng.standard_normal(3)
+    fall = slope[0] * x + slope[1] * y + bend[0] * (x * x - 1 / 3) + bend[1] * (y * y - 1 / 3) + bend[2] * x * y
+    patches = PATCHY * upsample(cells, (shape[0], shape[1]))
+    return np.asarray(np.exp(np.float32(capture.unevenness) * (fall.astype(np.float32) + patches)), np.float32)
 
 
 def colour(layers: Layers, seen: Warp, identity: Identity, capture: Capture) -> Float:
@@ -186,7 +195,7 @@ def colour(layers: Layers, seen: Warp, identity: Identity, capture: Capture) -> 
     blood += 0.35 * np.clip(layers.crease, 0, 1)
     vein = np.float32(0.6 * identity.veins) * layers.colour[..., 3]
     return reflectance(
-        np.stack([pigment, blood, vein, 1.4 * layers.colour[..., 2]], axis=-1), identity, capture
+        np.stack([pigment, blood, vein, PALER * layers.colour[..., 2]], axis=-1), identity, capture
     )
 
 
