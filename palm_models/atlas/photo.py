@@ -31,7 +31,7 @@ HOLLOW, HOLLOW_REACH = (0.0, 0.4), 1.3  # where strain has its middle, and from 
 BEND, PATCHY = 0.75, 0.55  # of light's fall-off, beside its slope from the middle of a view to its rim
 SWELL = 0.8  # share of the strain by which it differs over a palm width
 
-__all__ = ["Layers", "LooseSkin", "form", "lay", "light_colour", "shade"]
+__all__ = ["Layers", "LooseSkin", "form", "lay", "light_colour", "light_fall", "shade"]
 
 
 class LooseSkin(Skin):
@@ -127,7 +127,7 @@ def shade(layers: Layers, round_: Float, seen: Warp, identity: Identity, capture
     hollow = np.exp(
         -0.35 * np.clip(layers.crease, 0, 2.5) - 0.15 * np.clip(layers.lines, 0, 2.5) - 0.12 * layers.valley
     )
-    fall = _unevenness(capture, rough.shape)
+    fall = light_fall(capture, rough.shape)
     tones = colour(layers, seen, identity, capture)
     ambient, sun = np.float32(capture.ambient) * hollow, np.float32(1 - capture.ambient)
     light = light_colour(capture) if not capture.grey else np.ones(3, np.float32)
@@ -162,7 +162,7 @@ def _highlight(gx: Float, gy: Float, towards: tuple[float, float, float]) -> Flo
     return np.asarray(square**8, np.float32)
 
 
-def _unevenness(capture: Capture, shape: tuple[int, ...]) -> Float:
+def light_fall(capture: Capture, shape: tuple[int, ...]) -> Float:
     """Light (h, w) that falls off to a side, to the middle or the rim, and a little in patches.
 
     A recogniser taught by palms whose light is even takes a tenth more light on one side for another hand

@@ -1,5 +1,7 @@
 """How skin moves in the atlas's captures: with the thumb, and as a whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from palm_models.atlas.atlas import draw_atlas
 from palm_models.atlas.capture import make_capture
 from palm_models.atlas.identity import make_identity
 from palm_models.atlas.outline import REAL
-from palm_models.atlas.photo import LooseSkin, lay
+from palm_models.atlas.photo import LooseSkin, lay, light_fall
 from palm_models.hand.frame import INDEX_MCP, THUMB_TIP
 from palm_models.render.warp import Skin, warp
 
@@ -63,3 +65,29 @@ def test_strain_is_smooth_enough_to_be_undone(capture):
     for _ in range(40):
         place = point + skin.shift(place)
     np.testing.assert_allclose(place - skin.shift(place), point, atol=1e-4)
+
+
+def test_light_falls_off_to_another_side_in_every_capture():
+    """What a recogniser shall not go by: no capture's light is another's, over half the picture and more."""
+    slopes = []
+    for number in range(30):
+        capture = make_capture(5, 0, "right", number, {"unevenness": 0.2})
+        light = np.log(light_fall(capture, (64, 64)))
+        y, x = np.mgrid[-1:1:64j, -1:1:64j]
+        plane = np.stack([np.ones(x.size), x.ravel(), y.ravel()], axis=1)
+        slopes.append(np.linalg.lstsq(plane, light.ravel(), rcond=None)[0][1:])
+    assert 0.1 < np.std(slopes) < 0.35
+    assert abs(np.mean(slopes)) < 0.1
+
+
+def test_without_unevenness_light_is_even():
+    capture = make_capture(5, 0, "right", 0, {"unevenness": 0.0})
+    np.testing.assert_array_equal(light_fall(capture, (8, 8)), np.ones((8, 8), np.float32))
+
+
+def test_skin_away_from_creases_has_no_tones_of_its_own():
+    """Broad patches of pigment that were one person's for life taught recognisers to look at nothing else."""
+    for subject in range(4):
+        identity = make_identity(5, subject, "right", {"fans": 0.0})
+        dark = draw_atlas(replace(identity, marks=()), "palm", 64).colour[..., 1]
+        assert not dark.any()
