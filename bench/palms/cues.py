@@ -1,12 +1,12 @@
 """What a recogniser taught by a set goes by: skin whose layers are another's, and palms in another light.
 
-Pictures of some identities of the atlas are drawn again with one layer of somebody else's skin: the less alike
-they stay, the more was read from it. And photographs are compared with themselves, changed as a second
-capture is: what should not matter and does was not varied enough between captures.
+Identities of the atlas are drawn again with one layer of somebody else's skin: the less alike their palms
+stay, the more was read from it. And photographs are compared with themselves, changed as a second capture
+is: what should not matter and does was not varied enough between captures.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="+", type=Path, help="a version, or an .npz with x and y")
     parser.add_argument("--real", type=Path, default=Path("../shared/data/real-dev"))
-    parser.add_argument("--cache", type=Path, default=Path("out/yardstick"))
+    parser.add_argument("--cache", type=Path, default=Path(".palmforge/yardstick"))
     parser.add_argument("--identities", type=int, default=24)
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -57,25 +57,24 @@ def main() -> None:
     real = np.concatenate([some[::3] for some in palms])
     for name, change in changes():
         changed = np.stack([np.clip(change(palm), 0, 255) for palm in real]).astype(np.uint8)
-        same = [
-            (net.embed(real.astype(np.uint8)) * net.embed(changed)).sum(axis=1).mean() for net in nets
-        ]
+        same = [(net.embed(real.astype(np.uint8)) * net.embed(changed)).sum(axis=1).mean() for net in nets]
         print(name.ljust(20), *(f"{value:12.2f}" for value in same))
 
 
 def drawn(count: int) -> tuple[NDArray[np.uint8], list[tuple[str, NDArray[np.uint8]]]]:
-    """Captures (count * SHOTS, px, px) of identities, and others of theirs with a layer of somebody else's."""
+    """Captures (count * SHOTS, px, px), and others of these identities with one layer of somebody else's."""
     density = working_side("palm", SIZE) / WIDTHS["palm"]
     people = [make_identity(SEED, k // 2, HANDS[k % 2]) for k in range(2 * count)]
     skins = [AtlasEngine().atlas(one, "palm", density) for one in people]
 
-    def taken(of: Callable[[int], Atlas], start: int) -> NDArray[np.uint8]:
-        return np.concatenate([_pictures(of(k), people[k], start) for k in range(count)])
+    def taken(of: Sequence[Atlas], start: int) -> NDArray[np.uint8]:
+        return np.concatenate([_pictures(of[k], people[k], start) for k in range(count)])
 
-    others = [("another capture", taken(lambda k: skins[k], SHOTS))]
+    others = [("another capture", taken(skins, SHOTS))]
     for name in LAYERS:
-        others.append((name, taken(lambda k, name=name: _mixed(skins[k], skins[k + count], name), SHOTS)))
-    return taken(lambda k: skins[k], 0), others
+        mixed = [_mixed(skins[k], skins[k + count], name) for k in range(count)]
+        others.append((name, taken(mixed, SHOTS)))
+    return taken(skins, 0), others
 
 
 def _pictures(skin: Atlas, person: Identity, start: int) -> NDArray[np.uint8]:
@@ -109,7 +108,7 @@ def changes() -> Iterator[tuple[str, Change]]:
     yield "darker ball", lambda palm: palm * np.exp(-0.2 * ball)
     yield "darker", lambda palm: 0.6 * palm
     yield "deeper lines", lambda palm: 2 * palm - cv2.GaussianBlur(palm, (0, 0), 4)
-    yield "blur of 1 px", lambda palm: cv2.GaussianBlur(palm, (0, 0), 1)
+    yield "blur of 1 px", lambda palm: np.asarray(cv2.GaussianBlur(palm, (0, 0), 1), np.float32)
     yield "turned by 6 deg", lambda palm: _moved(palm, 6, 1, 0)
     yield "larger by 6 %", lambda palm: _moved(palm, 0, 1.06, 0)
     yield "shifted by 4 px", lambda palm: _moved(palm, 0, 1, 4)
@@ -117,7 +116,7 @@ def changes() -> Iterator[tuple[str, Change]]:
 
 def _moved(palm: NDArray[np.float32], turn: float, scale: float, shift: float) -> NDArray[np.float32]:
     way = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), turn, scale)
-    way[:, 2] += shift
+    way[:, 2] = way[:, 2] + np.float64(shift)
     return np.asarray(cv2.warpAffine(palm, way, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT), np.float32)
 
 

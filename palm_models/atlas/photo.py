@@ -172,9 +172,13 @@ def light_fall(capture: Capture, shape: tuple[int, ...]) -> Float:
     cells = rng.standard_normal((3, 3), np.float32)
     y, x = np.linspace(-1, 1, shape[0])[:, None], np.linspace(-1, 1, shape[1])
     slope, bend = rng.standard_normal(2), BEND * rng.standard_normal(3)
-    fall = slope[0] * x + slope[1] * y + bend[0] * (x * x - 1 / 3) + bend[1] * (y * y - 1 / 3) + bend[2] * x * y
+    fall = (
+        slope[0] * x + slope[1] * y + bend[0] * (x * x - 1 / 3) + bend[1] * (y * y - 1 / 3) + bend[2] * x * y
+    )
     patches = PATCHY * upsample(cells, (shape[0], shape[1]))
-    return np.asarray(np.exp(np.float32(capture.unevenness) * (fall.astype(np.float32) + patches)), np.float32)
+    return np.asarray(
+        np.exp(np.float32(capture.unevenness) * (fall.astype(np.float32) + patches)), np.float32
+    )
 
 
 def colour(layers: Layers, seen: Warp, identity: Identity, capture: Capture) -> Float:

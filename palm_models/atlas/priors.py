@@ -38,7 +38,7 @@ IDENTITY: dict[str, Prior] = priors.IDENTITY | {
     "fray": lognormal("how uneven creases are along their course", 1.0, 0.35, 0.0, 3.0, shared=0.8),
     "fans": lognormal("strength of fans at the thumb and between fingers", 1.0, 0.4, 0.0, 3.0, shared=0.85),
     "thumb_folds": lognormal("depth of the broad folds of the thenar", 1.0, 0.5, 0.0, 3.0, shared=0.9),
-    "rim_pigment": lognormal("darker skin where lines gather at the palm's rim", 0.8, 0.5, 0.0, 3.0, shared=0.95),
+    "rim_pigment": lognormal("darker skin where lines gather at the rim", 0.8, 0.5, 0.0, 3.0, shared=0.95),
 }  # fmt: skip
 
 # Here `shared` is the correlation of captures of one session.
