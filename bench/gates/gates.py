@@ -54,6 +54,7 @@ HELD = 0.95  # share of held-out real palms that lie farther from all others tha
 ROOM = {"sharpness": 0.1, "contrast": 0.2, "exposure": 0.1, "clipped": 0.05, "noise": 3.0}
 LIKENESS_ROOM = 0.03
 LIKENESS_MISS = 0.005  # share of clean pictures below it: the worst few show next to nothing
+TWIN_ROOM = 0.01
 NEAR_COPY = 0.95  # two photographs as similar as this are taken for one
 Floats = NDArray[np.float32]
 
@@ -179,7 +180,7 @@ def identity(
 
 
 def twins(encoder: Encoder, templates: dict[str, Floats]) -> dict[str, Any]:
-    """Similarity of templates from which they are one identity: half way between others and the same."""
+    """Similarity of templates from which they are one identity: half way, and above all others measured."""
     others, same, other, both = FIRST_REFERENCE + 1000, list[float](), list[Floats](), list[Floats]()
     for kind, held in templates.items():
         count = min(200, len(held))
@@ -189,10 +190,12 @@ def twins(encoder: Encoder, templates: dict[str, Floats]) -> dict[str, Any]:
         both.append(near[pairs, pairs + 1])
         other.append(near[np.triu_indices(len(held), 1)])
     apart = np.concatenate(other)
-    value = (float(np.quantile(same, 0.01)) + float(apart.max())) / 2
+    half_way = (float(np.quantile(same, 0.01)) + float(apart.max())) / 2
+    value = max(half_way, float(apart.max()) + TWIN_ROOM)  # none of those compared is taken for a twin
     return {
         "threshold": round(value, 4),
         "same_identity": quantiles(np.array(same)),
+        "missed": share(np.array(same) < value),
         "other_identities": quantiles(apart),
         "two_hands_of_a_subject": quantiles(np.concatenate(both)),
         "pairs": len(apart),
