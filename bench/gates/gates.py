@@ -54,7 +54,7 @@ HELD = 0.95  # share of held-out real palms that lie farther from all others tha
 ROOM = {"sharpness": 0.1, "contrast": 0.2, "exposure": 0.1, "clipped": 0.05, "noise": 3.0}
 LIKENESS_ROOM = 0.03
 LIKENESS_MISS = 0.005  # share of clean pictures below it: the worst few show next to nothing
-TWIN_ROOM = 0.01
+TWIN_ROOM = 0.01  # beyond the most alike of the identities compared: thousands do not show the last pair
 NEAR_COPY = 0.95  # two photographs as similar as this are taken for one
 Floats = NDArray[np.float32]
 

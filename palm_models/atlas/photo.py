@@ -165,8 +165,8 @@ def _highlight(gx: Float, gy: Float, towards: tuple[float, float, float]) -> Flo
 def light_fall(capture: Capture, shape: tuple[int, ...]) -> Float:
     """Light (h, w) that falls off to a side, to the middle or the rim, and a little in patches.
 
-    A recogniser taught by palms whose light is even takes a tenth more light on one side for another hand
-    (bench/README.md).
+    Recognisers taught by palms in even light take a photograph brighter on one side for another hand
+    (`python -m bench.palms.cues`).
     """
     rng = np.random.default_rng(capture.light_seed)
     cells = rng.standard_normal((3, 3), np.float32)
